@@ -1,0 +1,28 @@
+# Makes fm_libtorch: include folders, libraries and C++ standard of the libtorch to build on.
+#
+# Debian's is found in the system's folders; a newer one by CMAKE_PREFIX_PATH, which may name an
+# unpacked libtorch or the torch folder of PyPI's wheel. The headers and the two libraries are looked
+# for by name: libtorch's own CMake package asks for a CUDA toolkit where the wheel was built with one.
+
+find_library(FM_TORCH_CPU_LIBRARY torch_cpu REQUIRED)
+find_library(FM_C10_LIBRARY c10 REQUIRED)
+find_path(FM_TORCH_INCLUDE torch/csrc/jit/serialization/import.h REQUIRED)
+
+file(STRINGS ${FM_TORCH_INCLUDE}/torch/csrc/api/include/torch/version.h FM_TORCH_MAJOR_LINE
+     REGEX "define TORCH_VERSION_MAJOR")
+if(NOT FM_TORCH_MAJOR_LINE) # 2.9 and later
+  file(STRINGS ${FM_TORCH_INCLUDE}/torch/headeronly/version.h FM_TORCH_MAJOR_LINE
+       REGEX "define TORCH_VERSION_MAJOR")
+endif()
+string(REGEX REPLACE ".* ([0-9]+).*" "\\1" FM_TORCH_MAJOR "${FM_TORCH_MAJOR_LINE}")
+
+add_library(fm_libtorch INTERFACE)
+target_include_directories(fm_libtorch SYSTEM INTERFACE
+  ${FM_TORCH_INCLUDE} ${FM_TORCH_INCLUDE}/torch/csrc/api/include)
+target_link_libraries(fm_libtorch INTERFACE ${FM_TORCH_CPU_LIBRARY} ${FM_C10_LIBRARY})
+# 1.13 does not compile as C++20, the newest not as C++17.
+if(FM_TORCH_MAJOR EQUAL 1)
+  target_compile_features(fm_libtorch INTERFACE cxx_std_17)
+else()
+  target_compile_features(fm_libtorch INTERFACE cxx_std_20)
+endif()

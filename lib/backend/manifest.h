@@ -1,0 +1,57 @@
+/* facematch.json: read defensively, since it may come from anywhere. */
+#ifndef FMI_MANIFEST_H
+#define FMI_MANIFEST_H
+
+#include <facematch/model.h>
+#include <stdbool.h>
+
+typedef struct fmi_calibration_point {
+    double fmr, score;
+} fmi_calibration_point;
+
+typedef struct fmi_calibration {
+    int64_t impostor_comparisons;
+    size_t count;                  /* 0: no calibration; else >= 2 */
+    fmi_calibration_point *points; /* fmr strictly falling, score strictly rising */
+} fmi_calibration;
+
+typedef struct fmi_manifest {
+    fm_model_kind kind;
+    fm_model_family family;
+    char *name, *source, *license, *training_data, *calibration_dataset; /* never NULL */
+    struct {
+        int32_t width, height; /* 1..4096 */
+        bool bgr;
+        float mean[3], std[3];
+    } input;
+    struct {
+        double points[10]; /* x, y of each FM_POINT_*, in input pixels */
+        bool replicate;
+        bool present; /* always for an embedder */
+    } alignment;
+    struct {
+        int32_t dim; /* 1..65536 */
+        bool normalize;
+    } embedding;
+    fm_metric metric;
+    float *metric_weights; /* float32[dim], for chi-squared and siamese */
+    float metric_bias;     /* siamese */
+    fmi_calibration calibration;
+    struct {
+        double thresholds[3], nms[3], factor;
+        int32_t cell, stride;
+    } detector;
+    struct {
+        bool channels_last, channels_last_bfloat16;
+    } runtime;
+} fmi_manifest;
+
+/* FM_E_CORRUPT (not JSON, a field missing, of the wrong type or impossible: the field is named),
+ * FM_E_VERSION (newer format), FM_E_UNSUPPORTED (unknown kind, family or metric). */
+fm_status fmi_manifest_parse(fmi_manifest *out, const char *text, size_t length, fm_error *err);
+void fmi_manifest_dispose(fmi_manifest *manifest);
+
+/* The bytes of the manifest that enter the model id; docs/models.md has the form. *out by fmi_alloc. */
+fm_status fmi_manifest_canonical(char **out, const char *text, size_t length, fm_error *err);
+
+#endif

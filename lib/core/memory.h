@@ -1,0 +1,26 @@
+/* Memory of the library: every allocation of the C core passes here, so tests can make the k-th
+ * one fail. */
+#ifndef FMI_MEMORY_H
+#define FMI_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+void *fmi_alloc(size_t size);                /* size 0 gives a valid pointer */
+void *fmi_calloc(size_t count, size_t size); /* NULL on overflow, too */
+void *fmi_alloc_array(size_t count, size_t size);
+void *fmi_realloc(void *block, size_t size);
+void fmi_free(void *block);
+char *fmi_strdup(const char *text);
+
+/* For what must not linger: pixels, embeddings, keys. */
+void fmi_wipe(void *block, size_t size);
+void fmi_free_wiped(void *block, size_t size);
+
+bool fmi_mul_overflows(size_t a, size_t b, size_t *product);
+
+/* Tests only: let `successes` more allocations pass, then fail all; negative: never fail. */
+void fmi_memory_fail_after(long successes);
+long fmi_memory_live_blocks(void); /* allocated and not yet freed */
+
+#endif

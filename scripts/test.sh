@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Every test: torch-free ones with sanitizers and under valgrind, then all on libtorch and real
+# photographs. Tests on data/lfw and its neighbours skip, and say so, where FACEMATCH_DATA is absent.
+. "$(dirname "$0")/common.sh"
+need_packages libcmocka-dev valgrind binutils
+scripts/setup.sh
+fetch_photos
+export FACEMATCH_MODELS=$models FACEMATCH_PHOTOS=$photos
+export FACEMATCH_DATA=${FACEMATCH_DATA:-$root/../shared/data}
+
+for preset in asan tsan-core; do
+    say "building with $preset"
+    cmake --preset "$preset" >/dev/null
+done
+cmake --build build-asan
+cmake --build build-tsan
+
+say "torch-free, with AddressSanitizer and UndefinedBehaviorSanitizer"
+ctest --test-dir build-asan --output-on-failure -j2
+
+say "threads of the torch-free core, with ThreadSanitizer"
+ctest --test-dir build-tsan --output-on-failure -j2 -L fast
+
+say "all, on libtorch and real photographs"
+ctest --test-dir build --output-on-failure -LE slow -j2
+ctest --test-dir build --output-on-failure -L slow

@@ -1,0 +1,27 @@
+#!/bin/sh
+# Every public header alone is valid C99 and C++11, and layout.txt names every constant and struct.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+include=$(cd "$here/../../include" && pwd)
+failed=0
+
+for header in "$include"/facematch/*.h; do
+    line="#include <facematch/${header##*/}>"
+    for compiler in "${CC:-cc} -x c -std=c99" "${CXX:-c++} -x c++ -std=c++11"; do
+        if ! printf '%s\ntypedef int not_empty;\n' "$line" | $compiler -Wall -Wextra -pedantic -Werror \
+            -fsyntax-only -I"$include" -; then
+            echo "${header##*/} does not compile alone with $compiler" >&2
+            failed=1
+        fi
+    done
+done
+
+names=$(grep -ohE '\bFM_[A-Z0-9_]+ = |#define FM_[A-Z0-9_]+ +-?[0-9]+|typedef struct fm_[a-z_]+ \{' \
+    "$include"/facematch/*.h | grep -oE '\bFM_[A-Z0-9_]+|fm_[a-z_]+')
+for name in $names; do
+    if ! grep -qE "^$name( |\$)" "$here/layout.txt"; then
+        echo "$name is in a header, but not in layout.c and layout.txt" >&2
+        failed=1
+    fi
+done
+exit $failed

@@ -1,0 +1,297 @@
+/* Prints what a compiled program knows of the headers: the size of every type, the offset and size
+ * of every field, the value of every constant. tests/abi/layout.txt is this output as it was
+ * released: a change to it must only append, or FM_ABI_VERSION must rise. */
+#include <facematch/facematch.h>
+#include <stdio.h>
+
+#define TYPE(type)     printf("%s size %zu\n", #type, sizeof(type))
+#define CONSTANT(name) printf("%s %lld\n", #name, (long long)(name))
+#define FIELD(type, name)                                                                          \
+    printf("%s.%s offset %zu size %zu\n", #type, #name, offsetof(type, name),                      \
+           sizeof(((type *)0)->name))
+
+static void print_status(void)
+{
+    TYPE(fm_status);
+    CONSTANT(FM_OK);
+    CONSTANT(FM_E_INTERNAL);
+    CONSTANT(FM_E_INVALID_ARGUMENT);
+    CONSTANT(FM_E_NO_MEMORY);
+    CONSTANT(FM_E_BUFFER_TOO_SMALL);
+    CONSTANT(FM_E_NOT_FOUND);
+    CONSTANT(FM_E_IO);
+    CONSTANT(FM_E_CORRUPT);
+    CONSTANT(FM_E_VERSION);
+    CONSTANT(FM_E_UNSUPPORTED);
+    CONSTANT(FM_E_BACKEND);
+    CONSTANT(FM_E_DEVICE);
+    CONSTANT(FM_E_LIMIT);
+    CONSTANT(FM_E_CANCELED);
+    CONSTANT(FM_E_STATE);
+    CONSTANT(FM_E_MODEL_MISMATCH);
+    CONSTANT(FM_E_PERMISSION);
+    CONSTANT(FM_E_EXISTS);
+    CONSTANT(FM_E_BUSY);
+    CONSTANT(FM_ERROR_MESSAGE_MAX);
+    TYPE(fm_error);
+    FIELD(fm_error, struct_size);
+    FIELD(fm_error, status);
+    FIELD(fm_error, message);
+}
+
+static void print_version(void)
+{
+    CONSTANT(FM_VERSION_MAJOR);
+    CONSTANT(FM_VERSION_MINOR);
+    CONSTANT(FM_VERSION_PATCH);
+    CONSTANT(FM_ABI_VERSION);
+    TYPE(fm_build_info);
+    FIELD(fm_build_info, struct_size);
+    FIELD(fm_build_info, abi_version);
+    FIELD(fm_build_info, version);
+    FIELD(fm_build_info, backend);
+    FIELD(fm_build_info, backend_version);
+    FIELD(fm_build_info, compiler);
+    FIELD(fm_build_info, git_id);
+    FIELD(fm_build_info, bfloat16);
+}
+
+static void print_log(void)
+{
+    CONSTANT(FM_LOG_DEBUG);
+    CONSTANT(FM_LOG_INFO);
+    CONSTANT(FM_LOG_WARNING);
+    CONSTANT(FM_LOG_ERROR);
+}
+
+static void print_image(void)
+{
+    TYPE(fm_pixel_format);
+    CONSTANT(FM_PIXEL_RGB8);
+    CONSTANT(FM_PIXEL_BGR8);
+    CONSTANT(FM_PIXEL_RGBA8);
+    CONSTANT(FM_PIXEL_BGRA8);
+    CONSTANT(FM_PIXEL_GRAY8);
+    TYPE(fm_image_options);
+    FIELD(fm_image_options, struct_size);
+    FIELD(fm_image_options, reserved);
+    FIELD(fm_image_options, max_bytes);
+    FIELD(fm_image_options, max_pixels);
+    TYPE(fm_image_info);
+    FIELD(fm_image_info, struct_size);
+    FIELD(fm_image_info, width_px);
+    FIELD(fm_image_info, height_px);
+    FIELD(fm_image_info, format);
+    FIELD(fm_image_info, orientation);
+    FIELD(fm_image_info, reserved);
+}
+
+static void print_model(void)
+{
+    TYPE(fm_model_kind);
+    TYPE(fm_model_family);
+    TYPE(fm_metric);
+    CONSTANT(FM_MODEL_EMBEDDER);
+    CONSTANT(FM_MODEL_DETECTOR);
+    CONSTANT(FM_MODEL_LIVENESS);
+    CONSTANT(FM_FAMILY_SOFTMAX);
+    CONSTANT(FM_FAMILY_TRIPLET);
+    CONSTANT(FM_METRIC_COSINE);
+    CONSTANT(FM_METRIC_EUCLIDEAN);
+    CONSTANT(FM_METRIC_SQEUCLIDEAN);
+    CONSTANT(FM_METRIC_INNER_PRODUCT);
+    CONSTANT(FM_METRIC_CHI_SQUARED);
+    CONSTANT(FM_METRIC_SIAMESE);
+    CONSTANT(FM_MODEL_ID_SIZE);
+    TYPE(fm_model_options);
+    FIELD(fm_model_options, struct_size);
+    FIELD(fm_model_options, reserved);
+    FIELD(fm_model_options, max_bytes);
+    FIELD(fm_model_options, manifest_json);
+    FIELD(fm_model_options, allowed_ids);
+    FIELD(fm_model_options, allowed_ids_count);
+    TYPE(fm_model_info);
+    FIELD(fm_model_info, struct_size);
+    FIELD(fm_model_info, kind);
+    FIELD(fm_model_info, family);
+    FIELD(fm_model_info, metric);
+    FIELD(fm_model_info, dim);
+    FIELD(fm_model_info, input_width_px);
+    FIELD(fm_model_info, input_height_px);
+    FIELD(fm_model_info, normalized);
+    FIELD(fm_model_info, id);
+    FIELD(fm_model_info, name);
+    FIELD(fm_model_info, source);
+    FIELD(fm_model_info, license);
+    FIELD(fm_model_info, training_data);
+    FIELD(fm_model_info, calibration_dataset);
+    FIELD(fm_model_info, calibration_comparisons);
+    FIELD(fm_model_info, calibration_min_fmr);
+}
+
+static void print_session(void)
+{
+    TYPE(fm_precision);
+    TYPE(fm_selection);
+    CONSTANT(FM_PRECISION_FLOAT32);
+    CONSTANT(FM_PRECISION_BFLOAT16);
+    CONSTANT(FM_SELECT_LARGEST);
+    CONSTANT(FM_SELECT_MOST_CENTRAL);
+    CONSTANT(FM_SELECT_HIGHEST_SCORE);
+    TYPE(fm_session_options);
+    FIELD(fm_session_options, struct_size);
+    FIELD(fm_session_options, precision);
+    FIELD(fm_session_options, detector);
+    FIELD(fm_session_options, threads);
+    FIELD(fm_session_options, flip);
+    FIELD(fm_session_options, min_face_px);
+    FIELD(fm_session_options, max_faces);
+    FIELD(fm_session_options, selection);
+    FIELD(fm_session_options, min_score);
+}
+
+static void print_face(void)
+{
+    CONSTANT(FM_POINT_LEFT_EYE);
+    CONSTANT(FM_POINT_RIGHT_EYE);
+    CONSTANT(FM_POINT_NOSE_TIP);
+    CONSTANT(FM_POINT_LEFT_MOUTH);
+    CONSTANT(FM_POINT_RIGHT_MOUTH);
+    CONSTANT(FM_POINT_COUNT);
+    TYPE(fm_face);
+    FIELD(fm_face, x);
+    FIELD(fm_face, y);
+    FIELD(fm_face, width);
+    FIELD(fm_face, height);
+    FIELD(fm_face, score);
+    FIELD(fm_face, points);
+}
+
+static void print_embed(void)
+{
+    CONSTANT(FM_LIMIT_BATCH);
+}
+
+static void print_compare(void)
+{
+    TYPE(fm_verify_options);
+    FIELD(fm_verify_options, struct_size);
+    FIELD(fm_verify_options, use_threshold);
+    FIELD(fm_verify_options, fmr);
+    FIELD(fm_verify_options, threshold);
+    FIELD(fm_verify_options, aligned);
+    TYPE(fm_verification);
+    FIELD(fm_verification, struct_size);
+    FIELD(fm_verification, match);
+    FIELD(fm_verification, score);
+    FIELD(fm_verification, threshold);
+    FIELD(fm_verification, fmr);
+}
+
+static void print_gallery(void)
+{
+    TYPE(fm_gallery_mode);
+    CONSTANT(FM_GALLERY_CREATE);
+    CONSTANT(FM_GALLERY_EXISTING);
+    CONSTANT(FM_GALLERY_READ_ONLY);
+    CONSTANT(FM_ID_MAX);
+    CONSTANT(FM_DISPLAY_NAME_MAX);
+    CONSTANT(FM_LABEL_MAX);
+    CONSTANT(FM_METADATA_MAX);
+    CONSTANT(FM_LIMIT_TEMPLATES);
+    CONSTANT(FM_LIMIT_MATCHES);
+    TYPE(fm_gallery_options);
+    FIELD(fm_gallery_options, struct_size);
+    FIELD(fm_gallery_options, mode);
+    FIELD(fm_gallery_options, timeout_ms);
+    FIELD(fm_gallery_options, reserved);
+    TYPE(fm_gallery_info);
+    FIELD(fm_gallery_info, struct_size);
+    FIELD(fm_gallery_info, dim);
+    FIELD(fm_gallery_info, identities);
+    FIELD(fm_gallery_info, templates);
+    FIELD(fm_gallery_info, created_ms);
+    FIELD(fm_gallery_info, model_id);
+    FIELD(fm_gallery_info, model_name);
+    TYPE(fm_identity);
+    FIELD(fm_identity, id);
+    FIELD(fm_identity, display_name);
+    FIELD(fm_identity, created_ms);
+    FIELD(fm_identity, updated_ms);
+    FIELD(fm_identity, templates);
+    FIELD(fm_identity, reserved);
+    TYPE(fm_template);
+    FIELD(fm_template, template_id);
+    FIELD(fm_template, created_ms);
+    FIELD(fm_template, quality);
+    FIELD(fm_template, label);
+    FIELD(fm_template, reserved);
+    TYPE(fm_enroll_options);
+    FIELD(fm_enroll_options, struct_size);
+    FIELD(fm_enroll_options, aligned);
+    FIELD(fm_enroll_options, display_name);
+    FIELD(fm_enroll_options, metadata_json);
+    FIELD(fm_enroll_options, label);
+    FIELD(fm_enroll_options, has_quality);
+    FIELD(fm_enroll_options, quality);
+    TYPE(fm_enrollment);
+    FIELD(fm_enrollment, struct_size);
+    FIELD(fm_enrollment, new_identity);
+    FIELD(fm_enrollment, template_id);
+    FIELD(fm_enrollment, templates);
+    FIELD(fm_enrollment, face_count);
+    FIELD(fm_enrollment, face);
+    TYPE(fm_identify_options);
+    FIELD(fm_identify_options, struct_size);
+    FIELD(fm_identify_options, use_threshold);
+    FIELD(fm_identify_options, fpir);
+    FIELD(fm_identify_options, threshold);
+    FIELD(fm_identify_options, aligned);
+    TYPE(fm_match);
+    FIELD(fm_match, id);
+    FIELD(fm_match, fmr);
+    FIELD(fm_match, template_id);
+    FIELD(fm_match, score);
+    FIELD(fm_match, rank);
+    TYPE(fm_identification);
+    FIELD(fm_identification, struct_size);
+    FIELD(fm_identification, threshold);
+    FIELD(fm_identification, fmr);
+    FIELD(fm_identification, identities);
+    FIELD(fm_identification, face_count);
+    FIELD(fm_identification, face);
+}
+
+static void print_evaluate(void)
+{
+    CONSTANT(FM_LIMIT_FOLDS);
+    CONSTANT(FM_LIMIT_PAIRS);
+    TYPE(fm_pairs_report);
+    FIELD(fm_pairs_report, struct_size);
+    FIELD(fm_pairs_report, folds);
+    FIELD(fm_pairs_report, pairs);
+    FIELD(fm_pairs_report, genuine);
+    FIELD(fm_pairs_report, impostor);
+    FIELD(fm_pairs_report, undecided);
+    FIELD(fm_pairs_report, accuracy);
+    FIELD(fm_pairs_report, accuracy_sem);
+    FIELD(fm_pairs_report, eer);
+    FIELD(fm_pairs_report, eer_threshold);
+    FIELD(fm_pairs_report, threshold);
+}
+
+int main(void)
+{
+    print_status();
+    print_version();
+    print_log();
+    print_image();
+    print_model();
+    print_session();
+    print_face();
+    print_embed();
+    print_compare();
+    print_gallery();
+    print_evaluate();
+    return 0;
+}

@@ -1,0 +1,31 @@
+/* Shared by the unit tests. */
+#ifndef FM_TEST_HELPERS_H
+#define FM_TEST_HELPERS_H
+
+#include <facematch/status.h>
+
+/* Fails when any |got - want| > atol + rtol * |want|, or one of the two is NaN; prints the worst.
+ */
+void fm_assert_floats_near(const float *got, const float *want, size_t n, double atol, double rtol);
+
+/* Fails with the error's text when the status is another. */
+void fm_assert_status(fm_status got, fm_status want, const fm_error *err);
+
+/* Fails when the message lacks `part`. */
+void fm_assert_message(const fm_error *err, const char *part);
+
+/* A new folder for files of a test, and its removal with all files directly inside. */
+typedef struct fm_test_folder {
+    char path[64];
+} fm_test_folder;
+
+int fm_test_folder_make(fm_test_folder *folder); /* 0, or -1 */
+void fm_test_folder_remove(const fm_test_folder *folder);
+size_t fm_test_folder_count(const fm_test_folder *folder); /* files inside, hidden ones too */
+const char *fm_test_path(char *out, size_t size, const fm_test_folder *folder, const char *name);
+void fm_test_write_file(const char *path, const void *bytes, size_t size);
+
+/* The next number of a fixed sequence; start with any *state. */
+uint32_t fm_test_random(uint32_t *state);
+
+#endif

@@ -1,0 +1,189 @@
+#include <stdlib.h>
+
+#include "commands.h"
+#include "context.h"
+#include "output.h"
+
+enum { PAGE = 256 };
+
+/* With --model, a gallery of another model is refused; without, any is opened. */
+static fm_gallery *open_gallery(const options *opts, fm_gallery_mode mode)
+{
+    fm_model_info info;
+    fm_model *model = NULL;
+    if (opts->model && !(model = ctx_model(opts, opts->model, FM_MODEL_EMBEDDER, &info)))
+        return NULL;
+    fm_gallery *gallery = ctx_gallery(opts->args[0], model, mode);
+    fm_model_free(model);
+    return gallery;
+}
+
+int cmd_gallery_info(const options *opts)
+{
+    fm_error err = {sizeof err, 0, ""};
+    fm_gallery_info info = {.struct_size = sizeof info};
+    char people[32], templates[32], created[64];
+    fm_gallery *gallery = open_gallery(opts, FM_GALLERY_READ_ONLY);
+    if (!gallery)
+        return ANSWER_ERROR;
+    fm_status status = fm_gallery_describe(gallery, &info, &err);
+    fm_gallery_close(gallery);
+    if (status != FM_OK) {
+        out_library_error(opts->args[0], &err);
+        return ANSWER_ERROR;
+    }
+    if (opts->json) {
+        out_json(json_pack("{s:i,s:I,s:I,s:I,s:o,s:o}", "dim", info.dim, "identities",
+                           (json_int_t)info.identities, "templates", (json_int_t)info.templates,
+                           "created_ms", (json_int_t)info.created_ms, "model_id",
+                           out_text(info.model_id), "model_name", out_text(info.model_name)));
+        return ANSWER_YES;
+    }
+    out_count(people, sizeof people, info.identities);
+    out_count(templates, sizeof templates, info.templates);
+    out_time(created, sizeof created, info.created_ms);
+    out_line("%s: %s people with %s templates of %d numbers", opts->args[0], people, templates,
+             info.dim);
+    out_line("made %s with %s (model id %s)", created, info.model_name, info.model_id);
+    return ANSWER_YES;
+}
+
+static json_t *identity_json(const fm_identity *identity)
+{
+    return json_pack("{s:o,s:o,s:I,s:I,s:i}", "id", out_text(identity->id), "display_name",
+                     out_text(identity->display_name), "created_ms",
+                     (json_int_t)identity->created_ms, "updated_ms",
+                     (json_int_t)identity->updated_ms, "templates", identity->templates);
+}
+
+static void print_identity(const fm_identity *identity)
+{
+    char updated[64];
+    out_time(updated, sizeof updated, identity->updated_ms);
+    out_line("%s%s%s%s: %d template%s, changed %s", identity->id,
+             identity->display_name[0] ? " (" : "", identity->display_name,
+             identity->display_name[0] ? ")" : "", identity->templates,
+             identity->templates == 1 ? "" : "s", updated);
+}
+
+static int list_pages(const options *opts, fm_gallery *gallery, fm_identity *page)
+{
+    fm_error err = {sizeof err, 0, ""};
+    char after[FM_ID_MAX + 1] = "";
+    size_t count = PAGE;
+    while (count == PAGE && !out_closed()) {
+        if (fm_gallery_list(gallery, after, page, PAGE, &count, &err) != FM_OK) {
+            out_library_error(opts->args[0], &err);
+            return ANSWER_ERROR;
+        }
+        for (size_t i = 0; i < count; i++) {
+            if (opts->json)
+                out_json(identity_json(&page[i]));
+            else
+                print_identity(&page[i]);
+        }
+        if (count)
+            memcpy(after, page[count - 1].id, sizeof after);
+    }
+    return ANSWER_YES;
+}
+
+int cmd_gallery_list(const options *opts)
+{
+    fm_gallery *gallery = open_gallery(opts, FM_GALLERY_READ_ONLY);
+    if (!gallery)
+        return ANSWER_ERROR;
+    fm_identity *page = out_alloc(PAGE, sizeof *page);
+    int answer = list_pages(opts, gallery, page);
+    free(page);
+    fm_gallery_close(gallery);
+    return answer;
+}
+
+/* All that is known about one person. */
+typedef struct person {
+    fm_identity identity;
+    char metadata[FM_METADATA_MAX + 1];
+    fm_template templates[FM_LIMIT_TEMPLATES];
+    size_t count;
+} person;
+
+static void show_json(const person *p)
+{
+    json_t *templates = json_array(), *object = identity_json(&p->identity);
+    for (size_t i = 0; i < p->count; i++) {
+        const fm_template *t = &p->templates[i];
+        json_array_append_new(templates, json_pack("{s:I,s:I,s:o,s:o}", "template_id",
+                                                   (json_int_t)t->template_id, "created_ms",
+                                                   (json_int_t)t->created_ms, "quality",
+                                                   out_real(t->quality), "label",
+                                                   out_text(t->label)));
+    }
+    json_t *metadata = json_loads(p->metadata, 0, NULL);
+    json_object_set_new(object, "metadata", metadata ? metadata : json_null());
+    json_object_set_new(object, "template_list", templates);
+    out_json(object);
+}
+
+static void show_text(const person *p)
+{
+    print_identity(&p->identity);
+    out_line("  metadata: %s", p->metadata);
+    for (size_t i = 0; i < p->count; i++) {
+        const fm_template *t = &p->templates[i];
+        char created[64];
+        out_time(created, sizeof created, t->created_ms);
+        out_line("  template %lld, stored %s%s%s", (long long)t->template_id, created,
+                 t->label[0] ? ", label " : "", t->label);
+    }
+}
+
+int cmd_gallery_show(const options *opts)
+{
+    fm_error err = {sizeof err, 0, ""};
+    fm_gallery *gallery = open_gallery(opts, FM_GALLERY_READ_ONLY);
+    if (!gallery)
+        return ANSWER_ERROR;
+    const char *id = opts->args[1];
+    person *p = out_alloc(1, sizeof *p);
+    bool ok = fm_gallery_get(gallery, id, &p->identity, &err) == FM_OK &&
+              fm_gallery_get_metadata(gallery, id, p->metadata, sizeof p->metadata, NULL, &err) ==
+                  FM_OK &&
+              fm_gallery_get_templates(gallery, id, p->templates, FM_LIMIT_TEMPLATES, &p->count,
+                                       &err) == FM_OK;
+    if (!ok)
+        out_library_error(opts->args[0], &err);
+    else if (opts->json)
+        show_json(p);
+    else
+        show_text(p);
+    free(p);
+    fm_gallery_close(gallery);
+    return ok ? ANSWER_YES : ANSWER_ERROR;
+}
+
+int cmd_gallery_remove(const options *opts)
+{
+    fm_error err = {sizeof err, 0, ""};
+    const char *id = opts->args[1];
+    size_t removed = 1;
+    fm_gallery *gallery = open_gallery(opts, FM_GALLERY_EXISTING);
+    if (!gallery)
+        return ANSWER_ERROR;
+    fm_status status =
+        opts->template_id
+            ? fm_gallery_remove_template(gallery, id, opts->template_id, &err)
+            : fm_gallery_remove(gallery, id, &removed, &err);
+    fm_gallery_close(gallery);
+    if (status != FM_OK) {
+        out_library_error(opts->args[0], &err);
+        return ANSWER_ERROR;
+    }
+    if (opts->json)
+        out_json(json_pack("{s:o,s:I}", "id", out_text(id), "removed", (json_int_t)removed));
+    else if (opts->template_id)
+        out_line("removed template %lld of %s", (long long)opts->template_id, id);
+    else
+        out_line("removed %s with %zu template%s", id, removed, removed == 1 ? "" : "s");
+    return ANSWER_YES;
+}

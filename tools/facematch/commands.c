@@ -1,0 +1,71 @@
+#include "commands.h"
+
+#define ANY SIZE_MAX
+
+const command COMMANDS[] = {
+    {FOR_DETECT, NULL, "detect", 1, ANY, "IMAGE...", "find faces",
+     "Tells the box, five points and score of every face, the one that is meant first. Exit status "
+     "1: at least one photograph has no face.",
+     "detect group.jpg\ndetect --draw faces.png group.jpg", cmd_detect},
+    {FOR_EMBED, NULL, "embed", 1, ANY, "IMAGE...", "turn faces into vectors",
+     "Prints the vector of the face that is meant in each photograph. Vectors of one model can be "
+     "compared with each other.",
+     "embed --json anna.jpg", cmd_embed},
+    {FOR_VERIFY, NULL, "verify", 1, 2, "A B\n--gallery URI --id ID IMAGE",
+     "decide whether two photographs show one person",
+     "Compares two photographs, or one with the templates of an identity. Exit status 0: the same "
+     "person; 1: not.",
+     "verify passport.jpg camera.jpg\nverify --fmr 1e-5 passport.jpg camera.jpg\n"
+     "verify --gallery people.fmg --id anna camera.jpg",
+     cmd_verify},
+    {FOR_ENROLL, NULL, "enroll", 0, ANY, "--gallery URI ID IMAGE...\n--gallery URI --folder DIR",
+     "store people in a gallery",
+     "Adds a template per photograph; one photograph per person is enough. The gallery is made "
+     "when the first face is stored. A photograph that is rejected is told with its reason, the "
+     "others are stored all the same, and the exit status is 2.",
+     "enroll --gallery people.fmg anna anna.jpg\n"
+     "enroll --gallery people.fmg --name 'Anna B.' anna anna1.jpg anna2.jpg\n"
+     "enroll --gallery people.fmg --folder photographs",
+     cmd_enroll},
+    {FOR_IDENTIFY, NULL, "identify", 1, ANY, "--gallery URI IMAGE...",
+     "tell who of a gallery is in a photograph",
+     "Tells the identities that match, best first, or nobody. Exit status 1: nobody, in at least "
+     "one photograph.",
+     "identify --gallery people.fmg camera.jpg\nidentify --gallery people.fmg --top 1 --fpir 1e-3 "
+     "*.jpg",
+     cmd_identify},
+    {FOR_GALLERY_INFO, "gallery", "info", 1, 1, "URI", "what a gallery says about itself",
+     "Tells how many people and templates there are, and the model they were made with.",
+     "gallery info people.fmg", cmd_gallery_info},
+    {FOR_GALLERY_LIST, "gallery", "list", 1, 1, "URI", "list the people of a gallery",
+     "Lists all identities in the order of their ids.",
+     "gallery list people.fmg\ngallery list --json people.fmg", cmd_gallery_list},
+    {FOR_GALLERY_SHOW, "gallery", "show", 2, 2, "URI ID", "show one person of a gallery",
+     "Shows an identity with its metadata and templates.", "gallery show people.fmg anna",
+     cmd_gallery_show},
+    {FOR_GALLERY_REMOVE, "gallery", "remove", 2, 2, "URI ID", "forget a person",
+     "Removes an identity with all its templates, or one template, for good. It asks nothing.",
+     "gallery remove people.fmg anna\ngallery remove --template 7 people.fmg anna",
+     cmd_gallery_remove},
+    {FOR_PAIRS, "evaluate", "pairs", 0, 0, "--images DIR --pairs FILE",
+     "measure a model on labelled pairs",
+     "Computes accuracy by the protocol of LFW's View 2, the equal error rate, and the share of "
+     "genuine pairs accepted at fixed false accept rates. A pair with a photograph in which no "
+     "face is found counts as not the same person.",
+     "evaluate pairs --images lfw/images --pairs lfw/pairs.txt\n"
+     "evaluate pairs --json --aligned --images lfw/aligned --pairs lfw/pairs.txt",
+     cmd_evaluate_pairs},
+    {FOR_MODELS, NULL, "models", 0, 0, "", "list the models that are found",
+     "Lists the model files of the folders in which models are looked for. Exit status 1: there "
+     "is none.",
+     "models\nmodels --models-dir build/models --json", cmd_models},
+    {FOR_BENCH, NULL, "bench", 1, ANY, "IMAGE...", "time detection and embedding",
+     "Times each step on the photographs, after one pass that is not counted, and tells the "
+     "median and the 95th percentile in milliseconds.",
+     "bench --json *.jpg\nbench --precision bfloat16 --threads 2 *.jpg", cmd_bench},
+    {FOR_VERSION, NULL, "version", 0, 0, "", "tell which program and library this is",
+     "Tells the version of the library, how it was built and what it computes with.", "version",
+     cmd_version},
+    {FOR_HELP, NULL, "help", 0, 2, "[COMMAND]", "explain the program or a command",
+     "Without a command, lists all of them.", "help verify\nhelp --man | man -l -", cmd_help},
+    {0}};

@@ -1,0 +1,164 @@
+#include "context.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "output.h"
+#include "progress.h"
+#include "search.h"
+
+#define DEFAULT_EMBEDDER "mobilefacenet"
+#define DEFAULT_DETECTOR "mtcnn"
+
+static const char *kind_name(fm_model_kind kind)
+{
+    return kind == FM_MODEL_EMBEDDER   ? "an embedder"
+           : kind == FM_MODEL_DETECTOR ? "a detector"
+                                       : "a liveness model";
+}
+
+static fm_model *load_model(const char *path, fm_model_kind kind, fm_model_info *info)
+{
+    fm_error err = {sizeof err, 0, ""};
+    fm_model *model = NULL;
+    info->struct_size = sizeof *info;
+    if (fm_model_load(&model, path, NULL, &err) != FM_OK ||
+        fm_model_describe(model, info, &err) != FM_OK) {
+        out_library_error(path, &err);
+    } else if (kind && info->kind != kind) {
+        out_error(NULL, FM_E_INVALID_ARGUMENT, "%s is %s, not %s", path, kind_name(info->kind),
+                  kind_name(kind));
+    } else {
+        return model;
+    }
+    fm_model_free(model);
+    return NULL;
+}
+
+fm_model *ctx_model(const options *opts, const char *name, fm_model_kind kind, fm_model_info *info)
+{
+    char *path = search_model(opts, name);
+    fm_model *model = path ? load_model(path, kind, info) : NULL;
+    free(path);
+    return model;
+}
+
+fm_session *ctx_session(const context *ctx, int32_t threads)
+{
+    fm_error err = {sizeof err, 0, ""};
+    fm_session *session = NULL;
+    fm_session_options options;
+    fm_session_options_init(&options, sizeof options);
+    options.detector = ctx->detector;
+    options.threads = threads;
+    options.max_faces = MAX_FACES;
+    options.flip = ctx->opts->flip;
+    if (ctx->opts->precision)
+        options.precision = (fm_precision)ctx->opts->precision;
+    if (ctx->opts->selection)
+        options.selection = (fm_selection)ctx->opts->selection;
+    if (ctx->opts->min_face)
+        options.min_face_px = (int32_t)ctx->opts->min_face;
+    if (fm_session_create(&session, ctx->embedder, &options, &err) != FM_OK)
+        out_library_error(NULL, &err);
+    return session;
+}
+
+bool ctx_open(context *ctx, const options *opts, unsigned needs)
+{
+    fm_model_info info;
+    *ctx = (context){.opts = opts};
+    if (opts->aligned)
+        needs &= ~(unsigned)NEEDS_DETECTOR;
+    if (needs & NEEDS_EMBEDDER)
+        ctx->embedder = ctx_model(opts, opts->model ? opts->model : DEFAULT_EMBEDDER,
+                                  FM_MODEL_EMBEDDER, &ctx->model);
+    if ((needs & NEEDS_DETECTOR) && (ctx->embedder || !(needs & NEEDS_EMBEDDER)))
+        ctx->detector = ctx_model(opts, opts->detector ? opts->detector : DEFAULT_DETECTOR,
+                                  FM_MODEL_DETECTOR, &info);
+    bool complete = (ctx->embedder || !(needs & NEEDS_EMBEDDER)) &&
+                    (ctx->detector || !(needs & NEEDS_DETECTOR));
+    if (complete)
+        ctx->session = ctx_session(ctx, opts->threads ? (int32_t)opts->threads : 1);
+    if (!ctx->session)
+        ctx_close(ctx);
+    return ctx->session != NULL;
+}
+
+void ctx_close(context *ctx)
+{
+    fm_session_free(ctx->session);
+    fm_model_free(ctx->detector);
+    fm_model_free(ctx->embedder);
+    *ctx = (context){.opts = ctx->opts};
+}
+
+fm_image *ctx_photo(const char *path)
+{
+    fm_error err = {sizeof err, 0, ""};
+    fm_image *image = NULL;
+    if (fm_image_load_file(&image, path, NULL, &err) != FM_OK)
+        out_image_error(path, &err);
+    return image;
+}
+
+embedding embedding_new(const context *ctx)
+{
+    size_t dim = (size_t)ctx->model.dim;
+    return (embedding){.values = out_alloc(dim, sizeof(float)), .dim = dim};
+}
+
+void embedding_free(embedding *embedding)
+{
+    if (embedding->values)
+        explicit_bzero(embedding->values, embedding->dim * sizeof(float));
+    free(embedding->values);
+    embedding->values = NULL;
+}
+
+fm_status ctx_embed_image(const context *ctx, fm_session *session, const fm_image *image,
+                          embedding *out, fm_error *err)
+{
+    if (ctx->opts->aligned)
+        return fm_embed_aligned(session, &image, 1, out->values, out->dim, err);
+    return fm_embed(session, image, NULL, out->values, out->dim, &out->face, &out->face_count,
+                    err);
+}
+
+bool ctx_embed(const context *ctx, const char *path, embedding *out)
+{
+    fm_error err = {sizeof err, 0, ""};
+    fm_image *image = ctx_photo(path);
+    if (!image)
+        return false;
+    fm_status status = ctx_embed_image(ctx, ctx->session, image, out, &err);
+    fm_image_free(image);
+    if (status != FM_OK)
+        out_image_error(path, &err);
+    return status == FM_OK;
+}
+
+fm_gallery *ctx_gallery(const char *uri, const fm_model *model, fm_gallery_mode mode)
+{
+    fm_error err = {sizeof err, 0, ""};
+    fm_gallery *gallery = NULL;
+    fm_gallery_options options;
+    fm_gallery_options_init(&options, sizeof options);
+    options.mode = mode;
+    if (fm_gallery_open(&gallery, uri, model, &options, &err) != FM_OK)
+        out_library_error(uri, &err);
+    return gallery;
+}
+
+int ctx_each(const char *label, const char *const *paths, size_t count,
+             int (*one)(void *data, const char *path), void *data)
+{
+    int answer = ANSWER_YES;
+    bar_begin(label, count);
+    for (size_t i = 0; i < count && !out_closed(); i++) {
+        answer = out_worst(answer, one(data, paths[i]));
+        bar_step();
+    }
+    bar_end();
+    return answer;
+}

@@ -1,0 +1,55 @@
+/* What the commands work with: models, a session, a gallery, photographs. Every function here
+ * reports what goes wrong, so callers only pass on that it did. */
+#ifndef TOOL_CONTEXT_H
+#define TOOL_CONTEXT_H
+
+#include <facematch/facematch.h>
+
+#include "options.h"
+
+enum { NEEDS_EMBEDDER = 1, NEEDS_DETECTOR = 2 };
+enum { MAX_FACES = 256 }; /* told per photograph */
+
+typedef struct context {
+    const options *opts;
+    fm_model *embedder, *detector;
+    fm_model_info model; /* of the embedder */
+    fm_session *session;
+} context;
+
+/* One face of one photograph as a vector. */
+typedef struct embedding {
+    float *values;
+    size_t dim;
+    fm_face face;
+    size_t face_count; /* 0 with --aligned */
+} embedding;
+
+/* Load what is needed (no detector with --aligned) and make a session; false: reported. */
+bool ctx_open(context *ctx, const options *opts, unsigned needs);
+void ctx_close(context *ctx);
+
+/* A further session on the same models, for another thread; NULL: reported. */
+fm_session *ctx_session(const context *ctx, int32_t threads);
+
+/* A model by name or path; kind 0 takes any. NULL: reported. */
+fm_model *ctx_model(const options *opts, const char *name, fm_model_kind kind, fm_model_info *info);
+
+/* A photograph; NULL: reported. */
+fm_image *ctx_photo(const char *path);
+
+/* Embed the face that is meant, in memory that embedding_free wipes. */
+bool ctx_embed(const context *ctx, const char *path, embedding *out);
+fm_status ctx_embed_image(const context *ctx, fm_session *session, const fm_image *image,
+                          embedding *out, fm_error *err);
+embedding embedding_new(const context *ctx);
+void embedding_free(embedding *embedding);
+
+/* Open a gallery; model may be NULL. NULL: reported. */
+fm_gallery *ctx_gallery(const char *uri, const fm_model *model, fm_gallery_mode mode);
+
+/* Do something with each photograph, under a progress bar; the worst answer. */
+int ctx_each(const char *label, const char *const *paths, size_t count,
+             int (*one)(void *data, const char *path), void *data);
+
+#endif

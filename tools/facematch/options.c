@@ -1,0 +1,392 @@
+#include "options.h"
+
+#include <facematch/facematch.h>
+#include <ctype.h>
+#include <errno.h>
+#include <float.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nearest.h"
+#include "output.h"
+
+static const option_choice PRECISIONS[] = {
+    {"float32", FM_PRECISION_FLOAT32}, {"bfloat16", FM_PRECISION_BFLOAT16}, {NULL, 0}};
+
+static const option_choice SELECTIONS[] = {{"largest", FM_SELECT_LARGEST},
+                                           {"central", FM_SELECT_MOST_CENTRAL},
+                                           {"score", FM_SELECT_HIGHEST_SCORE},
+                                           {NULL, 0}};
+
+#define AT(member) offsetof(options, member)
+#define FOR_GALLERY_USE (FOR_VERIFY | FOR_ENROLL | FOR_IDENTIFY)
+
+const option_spec OPTIONS[] = {
+    {"json", NULL, OPTION_FLAG, AT(json), FOR_ALL, 0, 0, NULL,
+     "Print one JSON object per result on standard output; errors become objects too, with the "
+     "keys error and message."},
+    {"model", "NAME|PATH", OPTION_TEXT, AT(model), FOR_ALL, 0, 0, NULL,
+     "The embedder: a name that is looked up, or a path (with a slash, or ending in .pt). Default "
+     "mobilefacenet. With `gallery`, refuse a gallery of another model; with `models`, show only "
+     "this one."},
+    {"detector", "NAME|PATH", OPTION_TEXT, AT(detector), FOR_ALL, 0, 0, NULL,
+     "The face detector, looked up likewise. Default mtcnn."},
+    {"models-dir", "DIR", OPTION_TEXT, AT(models_dir), FOR_ALL, 0, 0, NULL,
+     "Look here for models first."},
+    {"help", NULL, OPTION_FLAG, AT(help), FOR_ALL, 0, 0, NULL, "Explain the command."},
+
+    {"gallery", "URI", OPTION_TEXT, AT(gallery), FOR_GALLERY_USE, 0, 0, NULL,
+     "The gallery: a path, or sqlite: and a path."},
+    {"id", "ID", OPTION_TEXT, AT(id), FOR_VERIFY, 0, 0, NULL,
+     "The identity of the gallery that the person claims to be."},
+    {"folder", "DIR", OPTION_TEXT, AT(folder), FOR_ENROLL, 0, 0, NULL,
+     "Enrol every picture of every sub-folder of DIR; a sub-folder's name is the id."},
+    {"name", "TEXT", OPTION_TEXT, AT(name), FOR_ENROLL, 0, 0, NULL,
+     "The name to show for the identity, up to 255 bytes."},
+    {"metadata", "JSON", OPTION_TEXT, AT(metadata), FOR_ENROLL, 0, 0, NULL,
+     "One JSON object to keep with the identity, up to 65,536 bytes."},
+    {"label", "TEXT", OPTION_TEXT, AT(label), FOR_ENROLL, 0, 0, NULL,
+     "A label to keep with each new template, up to 63 bytes."},
+    {"template", "N", OPTION_INTEGER, AT(template_id), FOR_GALLERY_REMOVE, 1, 9007199254740992.0,
+     NULL, "Remove only the template with this number; the identity stays."},
+
+    {"fmr", "RATE", OPTION_RATE, AT(fmr), FOR_VERIFY, 0, 1, NULL,
+     "False match rate: the share of strangers that may be let through. Default 1e-4."},
+    {"fpir", "RATE", OPTION_RATE, AT(fpir), FOR_IDENTIFY, 0, 1, NULL,
+     "False positive identification rate: the share of strangers that may be given any name at "
+     "all. Default 1e-2."},
+    {"threshold", "SCORE", OPTION_REAL, AT(threshold), FOR_VERIFY | FOR_IDENTIFY, -FLT_MAX, FLT_MAX,
+     NULL, "Decide by this score instead of by a rate."},
+    {"top", "K", OPTION_INTEGER, AT(top), FOR_IDENTIFY, 1, FM_LIMIT_MATCHES, NULL,
+     "Tell at most K identities per photograph. Default 5."},
+    {"draw", "OUT.png", OPTION_TEXT, AT(draw), FOR_DETECT, 0, 0, NULL,
+     "Write a copy of the (one) photograph with boxes and points drawn into it."},
+
+    {"images", "DIR", OPTION_TEXT, AT(images), FOR_PAIRS, 0, 0, NULL,
+     "The folder of photographs: DIR/NAME/NAME_0001.jpg (or .jpeg, .png, .pgm)."},
+    {"pairs", "FILE", OPTION_TEXT, AT(pairs), FOR_PAIRS, 0, 0, NULL,
+     "The list of pairs: a first line FOLDS PAIRS, then for each fold PAIRS lines NAME I J of one "
+     "person and PAIRS lines NAME1 I NAME2 J of two."},
+    {"rounds", "N", OPTION_INTEGER, AT(rounds), FOR_BENCH, 1, 1000000, NULL,
+     "Time every photograph N times. Default 5."},
+
+    {"aligned", NULL, OPTION_FLAG, AT(aligned), FOR_EMBEDDING, 0, 0, NULL,
+     "The pictures already are the crops the model sees: resize them, and detect nothing."},
+    {"select", "RULE", OPTION_CHOICE, AT(selection), FOR_FACES, 0, 0, SELECTIONS,
+     "Which of several faces is meant, and comes first: largest (default), central or score."},
+    {"min-face", "PIXELS", OPTION_INTEGER, AT(min_face), FOR_FACES, 12, 10000, NULL,
+     "The smallest face that is looked for. Default 40."},
+    {"flip", NULL, OPTION_FLAG, AT(flip), FOR_EMBEDDING, 0, 0, NULL,
+     "Average each embedding with that of the mirrored face; twice the work."},
+    {"precision", "TYPE", OPTION_CHOICE, AT(precision), FOR_EMBEDDING, 0, 0, PRECISIONS,
+     "Arithmetic of the embedder: float32 (default) or bfloat16."},
+    {"threads", "N", OPTION_INTEGER, AT(threads), FOR_FACES & ~FOR_PAIRS, 1, 256, NULL,
+     "Cores that the networks may use. Default 1."},
+    {"threads", "N", OPTION_INTEGER, AT(threads), FOR_PAIRS, 1, 256, NULL,
+     "Photographs that are worked on at once. Default: the number of cores."},
+
+    {"man", NULL, OPTION_FLAG, AT(man), FOR_HELP, 0, 0, NULL,
+     "Print the manual page, facematch(1), as troff source."},
+    {0}};
+
+/* One option as it was typed. */
+typedef struct given {
+    const option_spec *spec;
+    const char *value;
+} given;
+
+typedef struct words {
+    given *given;
+    size_t given_count;
+    const char **items;
+    size_t count;
+} words;
+
+static const option_spec *find_option(const char *name, size_t length, uint32_t commands)
+{
+    for (const option_spec *spec = OPTIONS; spec->name; spec++)
+        if (strlen(spec->name) == length && memcmp(spec->name, name, length) == 0 &&
+            (spec->commands & commands))
+            return spec;
+    return NULL;
+}
+
+static bool unknown_option(const char *typed)
+{
+    const char *name = typed + strspn(typed, "-");
+    nearest best = nearest_begin(name, strcspn(name, "="));
+    for (const option_spec *spec = OPTIONS; spec->name; spec++)
+        nearest_offer(&best, spec->name);
+    if (best.word)
+        out_error(NULL, FM_E_INVALID_ARGUMENT, "there is no option %s; did you mean --%s?", typed,
+                  best.word);
+    else
+        out_error(NULL, FM_E_INVALID_ARGUMENT, "there is no option %s; see facematch help", typed);
+    return false;
+}
+
+/* Take argv[*at] as an option, and argv[*at + 1] too where that is its value. */
+static bool take_option(int argc, char **argv, int *at, words *out)
+{
+    const char *typed = argv[*at];
+    if (strcmp(typed, "-h") == 0)
+        typed = "--help";
+    const char *name = typed + 2;
+    size_t length = strcspn(name, "=");
+    const option_spec *spec = typed[1] == '-' ? find_option(name, length, FOR_ALL) : NULL;
+    if (!spec)
+        return unknown_option(typed);
+    const char *value = name[length] == '=' ? name + length + 1 : NULL;
+    if (spec->kind == OPTION_FLAG && value) {
+        out_error(NULL, FM_E_INVALID_ARGUMENT, "--%s takes no value", spec->name);
+        return false;
+    }
+    if (spec->kind != OPTION_FLAG && !value) {
+        if (*at + 1 >= argc) {
+            out_error(NULL, FM_E_INVALID_ARGUMENT, "--%s needs a value: --%s %s", spec->name,
+                      spec->name, spec->argument);
+            return false;
+        }
+        value = argv[++*at];
+    }
+    out->given[out->given_count++] = (given){spec, value};
+    return true;
+}
+
+static bool split(int argc, char **argv, words *out)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--") == 0) {
+            while (++i < argc)
+                out->items[out->count++] = argv[i];
+        } else if (argv[i][0] == '-' && argv[i][1] != '\0') {
+            if (!take_option(argc, argv, &i, out))
+                return false;
+        } else {
+            out->items[out->count++] = argv[i];
+        }
+    }
+    return true;
+}
+
+static bool number_error(const option_spec *spec, const char *value)
+{
+    char low[32], high[32];
+    if (spec->kind == OPTION_INTEGER) {
+        out_count(low, sizeof low, (int64_t)spec->min);
+        out_count(high, sizeof high, (int64_t)spec->max);
+        out_error(NULL, FM_E_INVALID_ARGUMENT, "--%s takes a whole number from %s to %s, not '%s'",
+                  spec->name, low, high, value);
+    } else if (spec->kind == OPTION_RATE) {
+        out_error(NULL, FM_E_INVALID_ARGUMENT,
+                  "--%s takes a rate above %g and below %g, such as 1e-3, not '%s'", spec->name,
+                  spec->min, spec->max, value);
+    } else {
+        out_error(NULL, FM_E_INVALID_ARGUMENT, "--%s takes a finite number, not '%s'", spec->name,
+                  value);
+    }
+    return false;
+}
+
+/* Whether all of the text was a number, without blanks around it. */
+static bool is_whole(const char *text, const char *end)
+{
+    return end != text && *end == '\0' && !isspace((unsigned char)text[0]);
+}
+
+static bool store_integer(const option_spec *spec, const char *value, int64_t *out)
+{
+    char *end = NULL;
+    errno = 0;
+    long long number = strtoll(value, &end, 10);
+    if (!is_whole(value, end) || errno != 0 || (double)number < spec->min ||
+        (double)number > spec->max)
+        return number_error(spec, value);
+    *out = number;
+    return true;
+}
+
+static bool store_real(const option_spec *spec, const char *value, double *out)
+{
+    char *end = NULL;
+    double number = strtod(value, &end);
+    bool inside = spec->kind == OPTION_RATE ? number > spec->min && number < spec->max
+                                            : number >= spec->min && number <= spec->max;
+    if (!is_whole(value, end) || !inside)
+        return number_error(spec, value);
+    *out = number;
+    return true;
+}
+
+static bool store_choice(const option_spec *spec, const char *value, int64_t *out)
+{
+    char known[128] = "";
+    for (const option_choice *choice = spec->choices; choice->name; choice++) {
+        if (strcmp(choice->name, value) == 0) {
+            *out = choice->value;
+            return true;
+        }
+        size_t used = strlen(known);
+        snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", choice->name);
+    }
+    out_error(NULL, FM_E_INVALID_ARGUMENT, "--%s takes one of %s, not '%s'", spec->name, known,
+              value);
+    return false;
+}
+
+static bool store(const given *option, options *out)
+{
+    const option_spec *spec = option->spec;
+    void *member = (char *)out + spec->offset;
+    switch (spec->kind) {
+    case OPTION_FLAG:
+        *(bool *)member = true;
+        return true;
+    case OPTION_TEXT:
+        *(const char **)member = option->value;
+        return true;
+    case OPTION_INTEGER:
+        return store_integer(spec, option->value, member);
+    case OPTION_CHOICE:
+        return store_choice(spec, option->value, member);
+    case OPTION_RATE:
+    case OPTION_REAL:
+        break;
+    }
+    return store_real(spec, option->value, member);
+}
+
+const command *options_find_command(const char *const *items, size_t count, size_t *used)
+{
+    for (const command *c = COMMANDS; count > 0 && c->name; c++) {
+        if (!c->group && strcmp(c->name, items[0]) == 0) {
+            *used = 1;
+            return c;
+        }
+        if (c->group && count > 1 && strcmp(c->group, items[0]) == 0 &&
+            strcmp(c->name, items[1]) == 0) {
+            *used = 2;
+            return c;
+        }
+    }
+    return NULL;
+}
+
+/* A group without its second word, or with a wrong one. */
+static bool incomplete_command(const char *const *items, size_t count)
+{
+    char known[256] = "";
+    for (const command *c = COMMANDS; c->name; c++) {
+        if (!c->group || strcmp(c->group, items[0]) != 0)
+            continue;
+        size_t used = strlen(known);
+        snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", c->name);
+    }
+    if (!known[0])
+        return false;
+    if (count > 1)
+        out_error(NULL, FM_E_INVALID_ARGUMENT, "facematch %s has no command '%s'; it has %s",
+                  items[0], items[1], known);
+    else
+        out_error(NULL, FM_E_INVALID_ARGUMENT, "facematch %s needs one of %s", items[0], known);
+    return true;
+}
+
+void options_unknown_command(const char *const *items, size_t count)
+{
+    if (count == 0) {
+        out_error(NULL, FM_E_INVALID_ARGUMENT, "no command was given; see facematch help");
+        return;
+    }
+    if (incomplete_command(items, count))
+        return;
+    nearest best = nearest_begin(items[0], strlen(items[0]));
+    for (const command *c = COMMANDS; c->name; c++)
+        nearest_offer(&best, c->group ? c->group : c->name);
+    if (best.word)
+        out_error(NULL, FM_E_INVALID_ARGUMENT, "there is no command '%s'; did you mean '%s'?",
+                  items[0], best.word);
+    else
+        out_error(NULL, FM_E_INVALID_ARGUMENT, "there is no command '%s'; see facematch help",
+                  items[0]);
+}
+
+int options_misuse(const options *opts, const char *format, ...)
+{
+    char text[1024];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    const command *c = opts->command;
+    out_error(NULL, FM_E_INVALID_ARGUMENT, "%s; see facematch %s%s%s --help", text,
+              c->group ? c->group : "", c->group ? " " : "", c->name);
+    return ANSWER_ERROR;
+}
+
+static bool check_arguments(const options *opts)
+{
+    const command *c = opts->command;
+    if (opts->args_count < c->min_args)
+        options_misuse(opts, "arguments are missing");
+    else if (opts->args_count > c->max_args)
+        options_misuse(opts, "'%s' is one argument too many", opts->args[c->max_args]);
+    else
+        return true;
+    return false;
+}
+
+static bool apply(const words *words, options *out)
+{
+    size_t used = 0;
+    out->command = options_find_command(words->items, words->count, &used);
+    if (!out->command) {
+        options_unknown_command(words->items, words->count);
+        return false;
+    }
+    out->args += used;
+    out->args_count -= used;
+    for (size_t i = 0; i < words->given_count; i++) {
+        given option = words->given[i];
+        const char *name = option.spec->name;
+        option.spec = find_option(name, strlen(name), out->command->bit);
+        if (!option.spec) {
+            options_misuse(out, "this command has no option --%s", name);
+            return false;
+        }
+        if (!store(&option, out))
+            return false;
+    }
+    return check_arguments(out);
+}
+
+bool options_parse(int argc, char **argv, options *out)
+{
+    words words = {out_alloc((size_t)argc, sizeof *words.given), 0,
+                   out_alloc((size_t)argc, sizeof *words.items), 0};
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--json") == 0)
+            out_begin(true);
+    *out = (options){.threshold = NAN};
+    bool ok = split(argc, argv, &words);
+    out->args = words.items;
+    out->args_count = words.count;
+    for (size_t i = 0; i < words.given_count; i++)
+        out->help |= strcmp(words.given[i].spec->name, "help") == 0;
+    if (ok && !out->help)
+        ok = apply(&words, out);
+    free(words.given);
+    out->words = words.items;
+    if (!ok)
+        options_free(out);
+    return ok;
+}
+
+void options_free(options *opts)
+{
+    free(opts->words);
+    opts->words = NULL;
+}

@@ -1,0 +1,105 @@
+/* What was asked for. One table of options and one of commands are the only source of parsing,
+ * of --help and of the manual page. */
+#ifndef TOOL_OPTIONS_H
+#define TOOL_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Commands as bits, so that an option can say which of them take it. */
+enum {
+    FOR_DETECT = 1 << 0,
+    FOR_EMBED = 1 << 1,
+    FOR_VERIFY = 1 << 2,
+    FOR_ENROLL = 1 << 3,
+    FOR_IDENTIFY = 1 << 4,
+    FOR_GALLERY_INFO = 1 << 5,
+    FOR_GALLERY_LIST = 1 << 6,
+    FOR_GALLERY_SHOW = 1 << 7,
+    FOR_GALLERY_REMOVE = 1 << 8,
+    FOR_PAIRS = 1 << 9,
+    FOR_MODELS = 1 << 10,
+    FOR_BENCH = 1 << 11,
+    FOR_VERSION = 1 << 12,
+    FOR_HELP = 1 << 13,
+    FOR_ALL = (1 << 14) - 1,
+    FOR_EMBEDDING = FOR_EMBED | FOR_VERIFY | FOR_ENROLL | FOR_IDENTIFY | FOR_PAIRS | FOR_BENCH,
+    FOR_FACES = FOR_DETECT | FOR_EMBEDDING
+};
+
+typedef struct command command;
+
+/* Text and numbers that were not given are NULL, 0, or (threshold) NaN. */
+typedef struct options {
+    const command *command;
+    const char *const *args;
+    size_t args_count;
+    const char **words; /* the memory that args points into */
+    bool json, help, man, flip, aligned;
+    const char *model, *detector, *models_dir;
+    const char *gallery, *id, *folder, *name, *metadata, *label;
+    const char *draw, *images, *pairs;
+    int64_t precision, selection;
+    int64_t threads, min_face, top, template_id, rounds;
+    double fmr, fpir, threshold;
+} options;
+
+struct command {
+    uint32_t bit;
+    const char *group; /* first word of a command of two words, or NULL */
+    const char *name;
+    size_t min_args, max_args;
+    const char *synopsis; /* one form a line, without the program's and the command's name */
+    const char *summary;
+    const char *text;
+    const char *examples; /* one a line, without the program's name */
+    int (*run)(const options *opts);
+};
+
+extern const command COMMANDS[]; /* ends with a name of NULL */
+
+typedef enum option_kind {
+    OPTION_FLAG,
+    OPTION_TEXT,
+    OPTION_INTEGER,
+    OPTION_RATE, /* a real number between min and max, both excluded */
+    OPTION_REAL,
+    OPTION_CHOICE
+} option_kind;
+
+typedef struct option_choice {
+    const char *name;
+    int64_t value;
+} option_choice;
+
+typedef struct option_spec {
+    const char *name;
+    const char *argument; /* as --help shows it; NULL for a flag */
+    option_kind kind;
+    size_t offset; /* of its member in options */
+    uint32_t commands;
+    double min, max;
+    const option_choice *choices; /* end with a name of NULL */
+    const char *text;
+} option_spec;
+
+extern const option_spec OPTIONS[]; /* ends with a name of NULL */
+
+/* Read the command line; false when it is wrong, and then that has been reported. With --help,
+ * only `help` and `args` are set: the words that name what is asked about. */
+bool options_parse(int argc, char **argv, options *out);
+
+/* The command that the words begin with, and how many of them name it; or NULL. */
+const command *options_find_command(const char *const *words, size_t count, size_t *used);
+
+void options_free(options *opts);
+
+/* Report that the words name no command. */
+void options_unknown_command(const char *const *words, size_t count);
+
+/* Report a wrong use of the command; always ANSWER_ERROR. */
+int options_misuse(const options *opts, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

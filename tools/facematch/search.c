@@ -1,0 +1,60 @@
+#include "search.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "output.h"
+
+names search_folders(const options *opts)
+{
+    names folders = {0};
+    const char *stated = getenv("FACEMATCH_MODELS"), *home = getenv("HOME");
+    if (opts->models_dir)
+        names_add(&folders, out_format("%s", opts->models_dir));
+    if (stated && stated[0])
+        names_add(&folders, out_format("%s", stated));
+    names_add(&folders, out_format("models"));
+    if (home && home[0])
+        names_add(&folders, out_format("%s/.local/share/facematch/models", home));
+    return folders;
+}
+
+static bool is_path(const char *name)
+{
+    size_t length = strlen(name);
+    return strchr(name, '/') || (length > 3 && strcmp(name + length - 3, ".pt") == 0);
+}
+
+static void report_missing(const char *name, const names *folders)
+{
+    char *places = out_format("%s", "");
+    for (size_t i = 0; i < folders->count; i++) {
+        char *longer = out_format("%s%s%s", places, i ? ", " : "", folders->items[i]);
+        free(places);
+        places = longer;
+    }
+    out_error(NULL, FM_E_NOT_FOUND,
+              "no model '%s': there is no %s.pt in %s. Build the models with scripts/setup.sh, or "
+              "say where they are with --models-dir or FACEMATCH_MODELS",
+              name, name, places);
+    free(places);
+}
+
+char *search_model(const options *opts, const char *name)
+{
+    if (is_path(name))
+        return out_format("%s", name);
+    names folders = search_folders(opts);
+    char *found = NULL;
+    for (size_t i = 0; i < folders.count && !found; i++) {
+        found = out_format("%s/%s.pt", folders.items[i], name);
+        if (!walk_is_file(found)) {
+            free(found);
+            found = NULL;
+        }
+    }
+    if (!found)
+        report_missing(name, &folders);
+    names_free(&folders);
+    return found;
+}

@@ -1,0 +1,14 @@
+/* Where models are looked for. */
+#ifndef TOOL_SEARCH_H
+#define TOOL_SEARCH_H
+
+#include "options.h"
+#include "walk.h"
+
+/* The folders, in order: --models-dir, $FACEMATCH_MODELS, ./models, ~/.local/share/... */
+names search_folders(const options *opts);
+
+/* The path of a model given by name or by path, to be freed; NULL: not found, and reported. */
+char *search_model(const options *opts, const char *name);
+
+#endif

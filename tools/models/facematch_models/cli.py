@@ -1,0 +1,126 @@
+"""The command line. Results on stdout, progress and errors on stderr; 0 yes, 1 no, 2 error."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from . import build as builder
+from . import catalog, verify
+from .errors import ModelsError
+
+_EXAMPLES = """examples:
+  python3 -m facematch_models list
+  python3 -m facematch_models build mtcnn mobilefacenet --out models
+  python3 -m facematch_models build dlib-resnet-v1 --from dlib_face_recognition_resnet_model_v1.dat
+  python3 -m facematch_models inspect models/mtcnn.pt --json
+  python3 -m facematch_models verify models/*.pt
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except ModelsError as error:
+        print(f"facematch_models: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("facematch_models: interrupted", file=sys.stderr)
+    except BrokenPipeError:
+        sys.stderr.close()
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _top_parser("facematch_models", "Build model archives for libfacematch from published"
+                         " weights.", _EXAMPLES)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_plain)
+
+    command = _add(commands, "build", _build, "fetch weights and write archives")
+    command.add_argument("names", nargs="+", metavar="NAME", help="models to build (see list)")
+    command.add_argument("--out", type=Path, default=Path("models"), metavar="DIR",
+                         help="folder for the archives (default: models)")
+    command.add_argument("--cache", type=Path, metavar="DIR",
+                         help="folder for fetched weights (default: <out>/.cache)")
+    command.add_argument("--from", dest="source", type=Path, metavar="PATH",
+                         help="take the weights from this file or folder, not from the network")
+    command.add_argument("--force", action="store_true", help="build even what is up to date")
+
+    _add(commands, "list", _list, "show the models that can be built")
+    command = _add(commands, "verify", _verify, "check archives: records, manifest, one run each"
+                   " (runs the code inside: only for files you trust)")
+    command.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    command = _add(commands, "inspect", _inspect, "show an archive's manifest and model id")
+    command.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    return parser
+
+
+def _top_parser(name: str, text: str, examples: str) -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(prog=name, description=text, epilog=examples,
+                                   formatter_class=argparse.RawDescriptionHelpFormatter)
+
+
+def _plain(**options: Any) -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+
+
+def _add(commands: Any, name: str, run: Any, text: str) -> argparse.ArgumentParser:
+    lines = [line for line in _EXAMPLES.splitlines() if f" {name} " in line + " "]
+    command = commands.add_parser(name, help=text, description=text,
+                                  epilog="\n".join(["examples:", *lines]))
+    command.add_argument("--json", action="store_true", help="one JSON object per result on stdout")
+    command.set_defaults(run=run)
+    return command
+
+
+def _build(options: argparse.Namespace) -> int:
+    recipes = [catalog.recipe(name) for name in dict.fromkeys(options.names)]
+    if options.source is not None and len(recipes) != 1:
+        raise ModelsError("--from goes with one model")
+    cache = options.cache or options.out / ".cache"
+    for recipe in recipes:
+        built = builder.build(recipe, options.out, cache, _progress, options.source, options.force)
+        _show(options, {"name": built.name, "path": str(built.path), "id": built.id,
+                        "built": built.built}, f"{built.path}  {built.id}")
+    return 0
+
+
+def _list(options: argparse.Namespace) -> int:
+    for recipe in catalog.RECIPES.values():
+        _show(options, {"name": recipe.name, "summary": recipe.summary,
+                        "package": str(recipe.package), "license": recipe.fields["license"]},
+              f"{recipe.name:16}{recipe.summary}\n{'':16}{recipe.package}; "
+              f"{recipe.fields['license']}")
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    good = True
+    for path in options.files:
+        if not path.is_file():
+            raise ModelsError(f"{path}: no such file")
+        found = verify.problems(path)
+        good = good and not found
+        lines = [f"{path}: {'ok' if not found else 'not ok'}", *[f"  {text}" for text in found]]
+        _show(options, {"file": str(path), "ok": not found, "problems": found}, "\n".join(lines))
+    return 0 if good else 1
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    for path in options.files:
+        shown = verify.inspect(path)
+        _show(options, shown, f"{path}\nid {shown['id']}\n{shown['records']} records,"
+              f" {shown['bytes']} bytes\n{json.dumps(shown['manifest'], indent=1)}")
+    return 0
+
+
+def _show(options: argparse.Namespace, result: dict[str, Any], text: str) -> None:
+    print(json.dumps(result) if options.json else text, flush=True)
+
+
+def _progress(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

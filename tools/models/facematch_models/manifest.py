@@ -1,0 +1,177 @@
+"""The manifest `facematch.json`: its fields, their check, and its canonical form."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from .errors import ModelsError
+
+FORMAT = 1
+RECORD = "extra/facematch.json"
+# the parts that decide whether two embeddings are comparable
+IDENTITY_KEYS = ("alignment", "embedding", "input", "metric")
+METRICS = ("cosine", "euclidean", "squared_euclidean", "inner_product",
+           "weighted_chi_squared", "siamese")
+MEMORY_FORMATS = ("contiguous", "channels_last")
+
+
+def canonical(value: Any) -> str:
+    """JSON in one spelling only: sorted keys, no white space, numbers as described in docs/models.md.
+
+    libfacematch writes the same bytes in C, so the rules are simple on purpose.
+    """
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    if isinstance(value, (int, float)):
+        return _number(value)
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, list):
+        return "[" + ",".join(canonical(item) for item in value) + "]"
+    if isinstance(value, dict):
+        keys = sorted(value, key=lambda key: key.encode("utf-8"))
+        return "{" + ",".join(f"{canonical(key)}:{canonical(value[key])}" for key in keys) + "}"
+    raise ModelsError(f"a manifest cannot hold a {type(value).__name__}")
+
+
+def _number(value: int | float) -> str:
+    """Whole numbers below 2**53 without a fraction, all others as C's printf("%.9g")."""
+    if not math.isfinite(value):
+        raise ModelsError("a manifest cannot hold a number that is not finite")
+    if value == int(value) and abs(value) < 2 ** 53:
+        return str(int(value))
+    return "%.9g" % value
+
+
+def identity(manifest: dict[str, Any]) -> bytes:
+    """The manifest's share in the model id."""
+    return canonical({key: manifest[key] for key in IDENTITY_KEYS if key in manifest}).encode("utf-8")
+
+
+def dump(manifest: dict[str, Any]) -> bytes:
+    """The record as it is written: the given order of fields, indented for people."""
+    return (json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8")
+
+
+def parse(data: bytes) -> dict[str, Any]:
+    """The record as a dictionary."""
+    try:
+        manifest = json.loads(data.decode("utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ModelsError(f"facematch.json is not valid JSON: {error}") from error
+    if not isinstance(manifest, dict):
+        raise ModelsError("facematch.json is not a JSON object")
+    return manifest
+
+
+def problems(manifest: dict[str, Any]) -> list[str]:
+    """Everything that is missing or of the wrong kind; an empty list for a good manifest."""
+    found: list[str] = []
+    if manifest.get("format") != FORMAT:
+        found.append(f"format is {manifest.get('format')!r}, not {FORMAT}")
+    for key in ("name", "source", "license", "training_data"):
+        if not isinstance(manifest.get(key), str) or not manifest[key]:
+            found.append(f"{key} is missing or not a text")
+    kind = manifest.get("kind")
+    if kind not in ("embedder", "detector", "liveness"):
+        found.append(f"kind is {kind!r}, not embedder, detector or liveness")
+    found += _input_problems(manifest.get("input"))
+    found += _runtime_problems(manifest.get("runtime", {}))
+    if kind == "embedder":
+        found += _embedder_problems(manifest)
+    if kind == "detector":
+        found += _detector_problems(manifest.get("detector"))
+    if "calibration" in manifest:
+        found += calibration_problems(manifest["calibration"])
+    return found
+
+
+def _input_problems(value: Any) -> list[str]:
+    if not isinstance(value, dict):
+        return ["input is missing"]
+    found = [f"input.{key} is not a whole number from 1 to 4096" for key in ("width", "height")
+             if not (_is_whole(value.get(key)) and 1 <= value[key] <= 4096)]
+    if value.get("order") not in ("RGB", "BGR"):
+        found.append("input.order is not RGB or BGR")
+    found += [f"input.{key} is not a list of 3 numbers" for key in ("mean", "std")
+              if not _is_numbers(value.get(key), 3)]
+    if _is_numbers(value.get("std"), 3) and min(value["std"]) <= 0:
+        found.append("input.std is not positive")
+    return found
+
+
+def _runtime_problems(value: Any) -> list[str]:
+    if not isinstance(value, dict):
+        return ["runtime is not an object"]
+    found = [f"runtime.{key} is not one of {', '.join(MEMORY_FORMATS)}"
+             for key in ("memory_format", "memory_format_bfloat16")
+             if key in value and value[key] not in MEMORY_FORMATS]
+    if "batch" in value and not (_is_whole(value["batch"]) and value["batch"] >= 1):
+        found.append("runtime.batch is not a positive whole number")
+    return found
+
+
+def _embedder_problems(manifest: dict[str, Any]) -> list[str]:
+    found = []
+    if manifest.get("family") not in ("softmax", "triplet"):
+        found.append("family is not softmax or triplet")
+    if manifest.get("metric") not in METRICS:
+        found.append(f"metric is not one of {', '.join(METRICS)}")
+    embedding = manifest.get("embedding")
+    if not isinstance(embedding, dict) or not _is_whole(embedding.get("dim")) or embedding["dim"] < 1:
+        found.append("embedding.dim is not a positive whole number")
+    elif not isinstance(embedding.get("normalize"), bool):
+        found.append("embedding.normalize is not true or false")
+    alignment = manifest.get("alignment")
+    if not isinstance(alignment, dict):
+        return found + ["alignment is missing"]
+    points = alignment.get("points")
+    if not (isinstance(points, list) and len(points) == 5
+            and all(_is_numbers(point, 2) for point in points)):
+        found.append("alignment.points is not a list of 5 points [x, y]")
+    if alignment.get("border") not in ("zero", "replicate"):
+        found.append("alignment.border is not zero or replicate")
+    return found
+
+
+def _detector_problems(value: Any) -> list[str]:
+    if not isinstance(value, dict) or not isinstance(value.get("type"), str):
+        return ["detector.type is missing"]
+    if value["type"] != "mtcnn":
+        return []
+    found = [f"detector.{key} is not a list of 3 numbers" for key in ("thresholds", "nms")
+             if not _is_numbers(value.get(key), 3)]
+    found += [f"detector.{key} is not a number" for key in ("factor", "cell", "stride")
+              if not _is_numbers([value.get(key)], 1)]
+    return found
+
+
+def calibration_problems(value: Any) -> list[str]:
+    """A calibration: where it was measured, and scores that rise as the false match rate falls."""
+    if not isinstance(value, dict) or not isinstance(value.get("dataset"), str):
+        return ["calibration.dataset is missing"]
+    if not _is_whole(value.get("impostor_comparisons")):
+        return ["calibration.impostor_comparisons is not a whole number"]
+    points = value.get("points")
+    if not isinstance(points, list) or not points or not all(
+            isinstance(p, dict) and _is_numbers([p.get("fmr"), p.get("score")], 2) for p in points):
+        return ["calibration.points is not a list of {fmr, score}"]
+    ordered = sorted(points, key=lambda p: p["fmr"])
+    found = []
+    if not all(0 < p["fmr"] <= 1 for p in points):
+        found.append("calibration: a false match rate is not in (0, 1]")
+    if any(a["score"] < b["score"] for a, b in zip(ordered, ordered[1:])):
+        found.append("calibration: a lower false match rate has a lower score")
+    return found
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_numbers(value: Any, count: int) -> bool:
+    return (isinstance(value, list) and len(value) == count
+            and all(isinstance(item, (int, float)) and not isinstance(item, bool)
+                    and math.isfinite(item) for item in value))
