@@ -122,7 +122,7 @@ typedef struct fm_match {
 /** What an identification rests on. */
 typedef struct fm_identification {
     uint32_t struct_size; /**< sizeof(fm_identification), set by the caller */
-    float threshold;      /**< the one that was used; -infinity.. */
+    float threshold;      /**< the one that was used; an empty gallery counts as one identity */
     double fmr;           /**< per comparison, that belongs to it; NaN without a calibration */
     int64_t identities;   /**< that were compared with */
     int32_t face_count;   /**< faces found in the photograph; 0 when none was looked for */

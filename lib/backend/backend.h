@@ -15,9 +15,13 @@ extern "C" {
 typedef struct fmi_net fmi_net;   /* one loaded archive */
 typedef struct fmi_part fmi_part; /* one network of it, prepared to run; owned by the net */
 
-/* One record of the archive, in no particular order; a non-OK answer stops the walk. */
+/* One record of the archive; the name is without the archive's top folder. A non-OK answer stops
+ * the walk. */
 typedef fm_status (*fmi_record_fn)(void *user, const char *name, const void *bytes, size_t size,
                                    fm_error *err);
+
+/* The record that holds the manifest. */
+#define FMI_MANIFEST_RECORD "extra/facematch.json"
 
 typedef struct fmi_part_config {
     fm_precision precision;
@@ -29,19 +33,18 @@ typedef struct fmi_backend {
     const char *(*version)(void);
     bool (*has_bfloat16)(void);
 
-    /* bytes are borrowed for the call. FM_E_CORRUPT when they are not an archive. */
+    /* Every record once, in bytewise order of the names. Runs nothing of what is inside, so that a
+     * model can be refused before any of its code is looked at. FM_E_CORRUPT when the bytes are not
+     * an archive. */
+    fm_status (*records)(const void *bytes, size_t size, fmi_record_fn fn, void *user,
+                         fm_error *err);
+
+    /* bytes are borrowed for the call: nets do not keep them. */
     fm_status (*load)(fmi_net **out, const void *bytes, size_t size, fm_error *err);
     void (*free)(fmi_net *net);
 
-    /* Text of the extra file facematch.json; NULL when the archive has none. Lives as long as net. */
-    const char *(*manifest)(const fmi_net *net, size_t *length);
-
-    /* Every record except facematch.json, names without the archive's top folder. `bytes` are the
-     * archive again, borrowed: nets do not keep them. */
-    fm_status (*records)(const void *bytes, size_t size, fmi_record_fn fn, void *user, fm_error *err);
-
-    /* part "" is the archive's own network, else the name of a submodule ("pnet"). Prepared once for
-     * each (part, config) and shared from then on; synchronised inside. FM_E_UNSUPPORTED for a
+    /* part "" is the archive's own network, else the name of a submodule ("pnet"). Prepared once
+     * for each (part, config) and shared from then on; synchronised inside. FM_E_UNSUPPORTED for a
      * precision that cannot be had, FM_E_CORRUPT when there is no such part. */
     fm_status (*prepare)(fmi_net *net, const char *part, const fmi_part_config *config,
                          fmi_part **out, fm_error *err);

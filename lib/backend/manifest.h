@@ -18,7 +18,8 @@ typedef struct fmi_calibration {
 typedef struct fmi_manifest {
     fm_model_kind kind;
     fm_model_family family;
-    char *name, *source, *license, *training_data, *calibration_dataset; /* never NULL */
+    char *name, *source, *license, *training_data,
+        *calibration_dataset; /* never NULL once parsed */
     struct {
         int32_t width, height; /* 1..4096 */
         bool bgr;
@@ -43,6 +44,7 @@ typedef struct fmi_manifest {
     } detector;
     struct {
         bool channels_last, channels_last_bfloat16;
+        int32_t batch; /* inputs at once that are fastest per input, 1..1024 */
     } runtime;
 } fmi_manifest;
 
@@ -51,7 +53,8 @@ typedef struct fmi_manifest {
 fm_status fmi_manifest_parse(fmi_manifest *out, const char *text, size_t length, fm_error *err);
 void fmi_manifest_dispose(fmi_manifest *manifest);
 
-/* The bytes of the manifest that enter the model id; docs/models.md has the form. *out by fmi_alloc. */
+/* The bytes of the manifest that enter the model id; docs/models.md has the form. *out by
+ * fmi_alloc. */
 fm_status fmi_manifest_canonical(char **out, const char *text, size_t length, fm_error *err);
 
 #endif

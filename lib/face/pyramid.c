@@ -7,8 +7,9 @@
 /* Neighbouring tiles share this much, so that every window lies whole in exactly one of them. */
 enum { OVERLAP = FMI_CELL - FMI_STRIDE };
 
-/* Every size of sheet there is, by rising area. 168x76 holds the pyramid of a 250x250 photograph and
- * a smallest face of 40 px. Sheets larger than the last leave the processor's caches and get slow. */
+/* Every size of sheet there is, by rising area. 168x76 holds the pyramid of a 250x250 photograph
+ * and a smallest face of 40 px. Sheets larger than the last leave the processor's caches and get
+ * slow. */
 static const struct {
     int32_t width, height;
 } SHEETS[] = {{32, 32},   {64, 32},   {64, 64},   {96, 64},   {128, 64},  {112, 96},  {168, 76},

@@ -1,5 +1,5 @@
-/* The first stage's view of an image: scaled copies ("levels") cut into tiles, and the tiles laid out
- * on sheets of a few fixed sizes.
+/* The first stage's view of an image: scaled copies ("levels") cut into tiles, and the tiles laid
+ * out on sheets of a few fixed sizes.
  *
  * The engine keeps memory for every shape of input it has ever seen. Running the network on sheets
  * instead of on levels makes that a handful of shapes, whatever sizes the photographs have, and one

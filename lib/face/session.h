@@ -13,12 +13,24 @@ struct fm_session {
     fmi_part *pnet, *rnet, *onet;
 };
 
+/* session.c: as fm_session_create; `options` is the library's own copy */
+fm_status fmi_session_create(fm_session **out, const fm_model *embedder,
+                             const fm_session_options *options, fm_error *err);
+void fmi_session_free(fm_session *session); /* NULL is a no-op */
+/* FM_E_STATE when the session lacks it */
+fm_status fmi_session_need_embedder(const fm_session *session, fm_error *err);
+fm_status fmi_session_need_detector(const fm_session *session, fm_error *err);
+
 /* detect.c: all faces, at most options.max_faces, sorted by the selection rule. *faces by fmi_alloc
  * (NULL when there is none). */
 fm_status fmi_detect(fm_session *session, const fm_image *image, fm_face **faces, size_t *count,
                      fm_error *err);
 /* select.c: sort by the session's rule */
 void fmi_faces_sort(fm_face *faces, size_t count, fm_selection rule, const fm_image *image);
+/* select.c: the first of the detected faces. *face_count is set on success, and to 0 with
+ * FM_E_NOT_FOUND */
+fm_status fmi_face_choose(fm_session *session, const fm_image *image, fm_face *chosen,
+                          size_t *face_count, fm_error *err);
 /* align.c: the affine map from crop to image that fits the face's points to the template */
 fm_status fmi_align_solve(const float points[10], const double template_points[10], double m[6],
                           fm_error *err);
@@ -28,9 +40,14 @@ fm_status fmi_align(const fm_session *session, const fm_image *image, const fm_f
 fm_status fmi_embed_crops(fm_session *session, const fm_image *const *crops, size_t n, float *out,
                           fm_error *err);
 /* embed.c: from a photograph (detect, choose, align), or from a crop when aligned. face_count and
- * used as in fm_embed; both may be NULL. out float32[dim] */
+ * used as in fm_embed; both may be NULL, and are left alone when aligned. out float32[dim] */
 fm_status fmi_embed_image(fm_session *session, const fm_image *image, bool aligned,
                           const fm_face *face, float *out, fm_face *used, size_t *face_count,
                           fm_error *err);
+/* batch.c: bodies of fm_embed_batch and fm_embed_aligned */
+fm_status fmi_embed_photographs(fm_session *session, const fm_image *const *images, size_t n,
+                                float *out, fm_status *statuses, fm_error *err);
+fm_status fmi_embed_aligned(fm_session *session, const fm_image *const *crops, size_t n, float *out,
+                            fm_error *err);
 
 #endif

@@ -1,6 +1,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "face/pyramid.h"
+#include "image/sums.h"
 #include <string.h>
 
 /* Rows or columns of the image that are averaged into one pixel of a level. */
@@ -41,27 +42,14 @@ void fmi_shrinker_dispose(fmi_shrinker *shrinker)
         fmi_free_wiped(shrinker->sums, values * sizeof *shrinker->sums);
 }
 
-/* A row of the image as RGB8; without a copy where it already is. */
-static const uint8_t *rgb_row(const fmi_shrinker *shrinker, int32_t y, cell columns)
-{
-    const fm_image *image = shrinker->image;
-    if (image->format == FM_PIXEL_RGB8)
-        return image->pixels + (size_t)y * image->stride + 3 * (size_t)columns.from;
-    fmi_image_row_rgb(image, y, columns.from, columns.to - columns.from, shrinker->row);
-    return shrinker->row;
-}
-
 /* Down each column first: that is the larger part of the work, and it runs along memory. */
 static void sum_rows(const fmi_shrinker *shrinker, cell rows, cell columns)
 {
-    size_t values = 3 * (size_t)(columns.to - columns.from);
-    uint32_t *restrict sums = shrinker->sums;
-    memset(sums, 0, values * sizeof *sums);
-    for (int32_t y = rows.from; y < rows.to; y++) {
-        const uint8_t *restrict row = rgb_row(shrinker, y, columns);
-        for (size_t i = 0; i < values; i++)
-            sums[i] += row[i];
-    }
+    int32_t n = columns.to - columns.from;
+    memset(shrinker->sums, 0, 3 * (size_t)n * sizeof *shrinker->sums);
+    for (int32_t y = rows.from; y < rows.to; y++)
+        fmi_add_bytes(shrinker->sums, fmi_row(shrinker->image, y, columns.from, n, shrinker->row),
+                      3 * (size_t)n);
 }
 
 static void average(const uint32_t *sums, int32_t columns, int32_t rows, float rgb[3])

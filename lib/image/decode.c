@@ -25,7 +25,19 @@
 #define STB_IMAGE_IMPLEMENTATION
 /* not popped: gcc complains at the end of the file */
 #pragma GCC diagnostic ignored "-Wunused-function"
+/* stb shifts and adds signed numbers past their range, and means them to wrap */
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((no_sanitize("undefined"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC optimize("wrapv")
+#endif
 #include <stb/stb_image.h>
+#ifdef __clang__
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
 
 enum { LONGEST_SIDE = 65535 };
 static const uint64_t default_max_bytes = (uint64_t)64 << 20;

@@ -17,7 +17,19 @@
 #define STB_IMAGE_WRITE_IMPLEMENTATION
 /* not popped: gcc complains at the end of the file */
 #pragma GCC diagnostic ignored "-Wunused-function"
+/* stb shifts and adds signed numbers past their range, and means them to wrap */
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((no_sanitize("undefined"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC optimize("wrapv")
+#endif
 #include <stb/stb_image_write.h>
+#ifdef __clang__
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
 
 enum { JPEG_QUALITY = 90, LARGEST_PIXEL_BYTES = 1 << 30 /* stb_image_write counts in int */ };
 

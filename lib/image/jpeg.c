@@ -5,6 +5,7 @@
 #include <string.h>
 
 enum {
+    DHT = 0xC4,
     EOI = 0xD9,
     SOS = 0xDA,
     APP1 = 0xE1,
@@ -81,6 +82,23 @@ fm_status fmi_jpeg_open(fmi_container *jpeg, fm_error *err)
     return fmi_container_truncated(jpeg, err);
 }
 
+/* stb_image writes past its table when the counts of a Huffman table add up to more than 256. */
+static int huffman_tables_fit(const segment *s)
+{
+    size_t at = 0;
+    while (at < s->length) {
+        size_t codes = 0;
+        if (s->length - at < 17)
+            return 0;
+        for (int i = 1; i <= 16; i++)
+            codes += s->payload[at + i];
+        at += 17 + codes;
+        if (codes > 256)
+            return 0;
+    }
+    return at == s->length;
+}
+
 fm_status fmi_jpeg_check(const fmi_container *jpeg, fm_error *err)
 {
     size_t at = 2, scans = 0;
@@ -89,6 +107,8 @@ fm_status fmi_jpeg_check(const fmi_container *jpeg, fm_error *err)
     while (next_segment(jpeg, &at, &s)) {
         if (s.marker == APP14 && s.length >= 12 && memcmp(s.payload, "Adobe", 5) == 0)
             adobe = 1;
+        if (s.marker == DHT && !huffman_tables_fit(&s))
+            return fmi_container_corrupt(jpeg, "impossible Huffman table", err);
         if (s.marker == SOS && ++scans > MOST_SCANS)
             return fmi_fail(err, FM_E_LIMIT, "the JPEG picture has more than %d scans", MOST_SCANS);
         /* only Adobe's marker tells what four channels mean */

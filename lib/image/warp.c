@@ -3,7 +3,7 @@
  * Where one output pixel covers s > 1 source pixels, several bilinear samples spread over it are
  * averaged. The spread is sqrt(s^2 - 1) source pixels: with what bilinear sampling blurs anyway
  * that comes near a box of s, and it fades to a plain bilinear sample as s comes down to 1. Beyond
- * a shrinking of 4 the source is first averaged over squares, so the samples stay few. */
+ * a shrinking of 6 the source is first averaged over squares, so the samples stay few. */
 #include "core/error.h"
 #include "core/memory.h"
 #include "image/image.h"
@@ -227,7 +227,7 @@ static fm_status warp_into(fm_image *to, const fm_image *image, const double m[6
     region r = {0, 0, image->width, image->height};
     double shrink_x = hypot(m[0], m[3]), shrink_y = hypot(m[1], m[4]), local[6];
     double least = fmin(fmin(shrink_x, shrink_y), 65536);
-    int32_t f = least >= 4 ? (int32_t)(least / 2) : 1;
+    int32_t f = least >= 6 ? (int32_t)(least / 3) : 1;
     pattern p;
     if (f > 1 || image->format != FM_PIXEL_RGB8) {
         fm_status status;

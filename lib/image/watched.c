@@ -48,7 +48,7 @@ void *fmi_watched_alloc(size_t size)
     fmi_watched_block *header;
     if (size > in_use->largest || size > SIZE_MAX - sizeof *header)
         escape(FMI_WATCHED_TOO_LARGE);
-    header = fmi_alloc(sizeof *header + size);
+    header = fmi_calloc(1, sizeof *header + size); /* decoders leave gaps when data is missing */
     if (!header)
         escape(FMI_WATCHED_NO_MEMORY);
     header->previous = NULL;

@@ -55,8 +55,8 @@ static void print_json(const char *path, const detection *found)
 
 static void print_text(const char *path, const detection *found)
 {
-    out_line("%s: %d x %d pixels, %zu face%s", path, found->image.width_px,
-             found->image.height_px, found->count, found->count == 1 ? "" : "s");
+    out_line("%s: %d x %d pixels, %zu face%s", path, found->image.width_px, found->image.height_px,
+             found->count, found->count == 1 ? "" : "s");
     for (size_t i = 0; i < found->count; i++) {
         const fm_face *face = &found->faces[i];
         out_line("  %zu. %.0f x %.0f pixels at %.0f, %.0f, score %.3f", i + 1, face->width,

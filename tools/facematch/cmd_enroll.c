@@ -26,8 +26,8 @@ static bool check_text(const char *what, const char *text, size_t least, size_t 
     if (!valid)
         out_error(NULL, FM_E_INVALID_ARGUMENT, "the %s is not UTF-8", what);
     else if (!right)
-        out_error(NULL, FM_E_INVALID_ARGUMENT, "the %s has %zu bytes, not %zu to %zu", what,
-                  length, least, most);
+        out_error(NULL, FM_E_INVALID_ARGUMENT, "the %s has %zu bytes, not %zu to %zu", what, length,
+                  least, most);
     json_decref(valid);
     return right;
 }
@@ -92,14 +92,14 @@ static void reject(enrolment *job, const char *path, const fm_error *err, bool l
 static fm_status store(enrolment *job, fm_enrollment *out, fm_error *err)
 {
     const options *opts = job->ctx.opts;
-    fm_enroll_options options;
-    fm_enroll_options_init(&options, sizeof options);
-    options.display_name = opts->name;
-    options.metadata_json = opts->metadata;
-    options.label = opts->label;
+    fm_enroll_options beside;
+    fm_enroll_options_init(&beside, sizeof beside);
+    beside.display_name = opts->name;
+    beside.metadata_json = opts->metadata;
+    beside.label = opts->label;
     out->struct_size = sizeof *out;
-    return fm_gallery_add(job->gallery, job->id, job->vector.values, job->vector.dim, &options,
-                          out, err);
+    return fm_gallery_add(job->gallery, job->id, job->vector.values, job->vector.dim, &beside, out,
+                          err);
 }
 
 static int tell(enrolment *job, const char *path, const fm_enrollment *done)
@@ -110,8 +110,7 @@ static int tell(enrolment *job, const char *path, const fm_enrollment *done)
         out_json(json_pack("{s:o,s:o,s:b}", "image", out_text(path), "id", out_text(job->id),
                            "enrolled", 1));
     else if (!job->ctx.opts->folder)
-        out_line("%s: enrolled as %s, template %lld%s", path, job->id,
-                 (long long)done->template_id,
+        out_line("%s: enrolled as %s, template %lld%s", path, job->id, (long long)done->template_id,
                  job->vector.face_count > 1 ? ", one of several faces" : "");
     return ANSWER_YES;
 }
@@ -130,8 +129,7 @@ static int enroll_one(void *data, const char *path)
         status = ctx_embed_image(&job->ctx, job->ctx.session, image, &job->vector, &err);
     fm_image_free(image);
     if (status == FM_OK && !job->gallery) {
-        job->gallery =
-            ctx_gallery(job->ctx.opts->gallery, job->ctx.embedder, FM_GALLERY_CREATE);
+        job->gallery = ctx_gallery(job->ctx.opts->gallery, job->ctx.embedder, FM_GALLERY_CREATE);
         job->broken = !job->gallery;
         if (job->broken)
             return ANSWER_ERROR;
@@ -156,6 +154,10 @@ static int enroll_person(enrolment *job, const char *folder, const char *id, con
 {
     int answer = ANSWER_YES;
     job->id = id;
+    if (!check_text("id", id, 1, FM_ID_MAX)) { /* the folder's name need not be UTF-8 */
+        job->rejected += pictures->count;
+        return ANSWER_ERROR;
+    }
     for (size_t i = 0; i < pictures->count && !out_closed(); i++) {
         char *path = out_format("%s/%s/%s", folder, id, pictures->items[i]);
         answer = out_worst(answer, enroll_one(job, path));
@@ -198,10 +200,8 @@ static bool open_existing(enrolment *job)
 {
     const char *uri = job->ctx.opts->gallery;
     fm_error err = {sizeof err, 0, ""};
-    fm_gallery_options options;
-    fm_gallery_options_init(&options, sizeof options);
-    options.mode = FM_GALLERY_EXISTING;
-    fm_status status = fm_gallery_open(&job->gallery, uri, job->ctx.embedder, &options, &err);
+    fm_status status =
+        ctx_try_gallery(&job->gallery, uri, job->ctx.embedder, FM_GALLERY_EXISTING, &err);
     if (status == FM_OK || status == FM_E_NOT_FOUND)
         return true;
     out_library_error(uri, &err);

@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include "commands.h"
 #include "context.h"
@@ -113,11 +114,10 @@ static void show_json(const person *p)
     json_t *templates = json_array(), *object = identity_json(&p->identity);
     for (size_t i = 0; i < p->count; i++) {
         const fm_template *t = &p->templates[i];
-        json_array_append_new(templates, json_pack("{s:I,s:I,s:o,s:o}", "template_id",
-                                                   (json_int_t)t->template_id, "created_ms",
-                                                   (json_int_t)t->created_ms, "quality",
-                                                   out_real(t->quality), "label",
-                                                   out_text(t->label)));
+        json_array_append_new(
+            templates, json_pack("{s:I,s:I,s:o,s:o}", "template_id", (json_int_t)t->template_id,
+                                 "created_ms", (json_int_t)t->created_ms, "quality",
+                                 out_real(t->quality), "label", out_text(t->label)));
     }
     json_t *metadata = json_loads(p->metadata, 0, NULL);
     json_object_set_new(object, "metadata", metadata ? metadata : json_null());
@@ -170,10 +170,9 @@ int cmd_gallery_remove(const options *opts)
     fm_gallery *gallery = open_gallery(opts, FM_GALLERY_EXISTING);
     if (!gallery)
         return ANSWER_ERROR;
-    fm_status status =
-        opts->template_id
-            ? fm_gallery_remove_template(gallery, id, opts->template_id, &err)
-            : fm_gallery_remove(gallery, id, &removed, &err);
+    fm_status status = opts->template_id
+                           ? fm_gallery_remove_template(gallery, id, opts->template_id, &err)
+                           : fm_gallery_remove(gallery, id, &removed, &err);
     fm_gallery_close(gallery);
     if (status != FM_OK) {
         out_library_error(opts->args[0], &err);

@@ -26,8 +26,8 @@ static void print_json(const char *path, const search *s)
                                                  out_real(match->fmr), "rank", match->rank));
     }
     out_json(json_pack("{s:o,s:o,s:o,s:o,s:i}", "image", out_text(path), "matches", matches,
-                       "threshold", out_real(s->result.threshold), "fmr",
-                       out_real(s->result.fmr), "face_count", s->result.face_count));
+                       "threshold", out_real(s->result.threshold), "fmr", out_real(s->result.fmr),
+                       "face_count", s->result.face_count));
 }
 
 static void print_text(const char *path, const search *s)

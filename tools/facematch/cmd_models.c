@@ -6,25 +6,16 @@
 #include "search.h"
 #include "walk.h"
 
-static const char *kind_name(fm_model_kind kind)
-{
-    return kind == FM_MODEL_EMBEDDER   ? "embedder"
-           : kind == FM_MODEL_DETECTOR ? "detector"
-           : kind == FM_MODEL_LIVENESS ? "liveness"
-                                       : "unknown";
-}
-
 static void print_json(const char *path, const fm_model_info *info)
 {
     bool calibrated = info->calibration_dataset[0] != '\0';
     json_t *calibration =
-        calibrated
-            ? json_pack("{s:o,s:I,s:o}", "dataset", out_text(info->calibration_dataset),
-                        "impostor_comparisons", (json_int_t)info->calibration_comparisons,
-                        "min_fmr", out_real(info->calibration_min_fmr))
-            : json_null();
+        calibrated ? json_pack("{s:o,s:I,s:o}", "dataset", out_text(info->calibration_dataset),
+                               "impostor_comparisons", (json_int_t)info->calibration_comparisons,
+                               "min_fmr", out_real(info->calibration_min_fmr))
+                   : json_null();
     out_json(json_pack("{s:o,s:s,s:i,s:o,s:s,s:i,s:i,s:o,s:o,s:o,s:o}", "name",
-                       out_text(info->name), "kind", kind_name(info->kind), "dim", info->dim,
+                       out_text(info->name), "kind", ctx_kind_name(info->kind), "dim", info->dim,
                        "license", out_text(info->license), "id", info->id, "input_width_px",
                        info->input_width_px, "input_height_px", info->input_height_px, "source",
                        out_text(info->source), "training_data", out_text(info->training_data),
@@ -34,7 +25,7 @@ static void print_json(const char *path, const fm_model_info *info)
 static void print_text(const char *path, const fm_model_info *info)
 {
     char comparisons[32];
-    out_line("%s: %s, %s", info->name, kind_name(info->kind), path);
+    out_line("%s: %s, %s", info->name, ctx_kind_name(info->kind), path);
     if (info->dim)
         out_line("  dim %d, input %d x %d pixels", info->dim, info->input_width_px,
                  info->input_height_px);

@@ -23,10 +23,10 @@ static int tell(const context *ctx, const fm_verification *result)
 {
     char rate[128];
     if (ctx->opts->json) {
-        json_t *object = json_pack("{s:b,s:o,s:o,s:o,s:o}", "match", result->match, "score",
-                                   out_real(result->score), "threshold",
-                                   out_real(result->threshold), "fmr", out_real(result->fmr),
-                                   "model", out_text(ctx->model.name));
+        json_t *object =
+            json_pack("{s:b,s:o,s:o,s:o,s:o}", "match", result->match, "score",
+                      out_real(result->score), "threshold", out_real(result->threshold), "fmr",
+                      out_real(result->fmr), "model", out_text(ctx->model.name));
         if (object && ctx->opts->id)
             json_object_set_new(object, "id", out_text(ctx->opts->id));
         out_json(object);

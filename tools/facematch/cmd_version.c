@@ -16,8 +16,8 @@ int cmd_version(const options *opts)
                            info.backend_version, "compiler", info.compiler, "git_id", info.git_id,
                            "bfloat16", info.bfloat16));
     } else {
-        out_line("facematch %s (ABI %d, commit %s, built with %s)", info.version,
-                 info.abi_version, info.git_id, info.compiler);
+        out_line("facematch %s (ABI %d, commit %s, built with %s)", info.version, info.abi_version,
+                 info.git_id, info.compiler);
         out_line("%s %s, %s bfloat16 on this machine", info.backend, info.backend_version,
                  info.bfloat16 ? "with" : "without");
     }

@@ -10,11 +10,12 @@
 #define DEFAULT_EMBEDDER "mobilefacenet"
 #define DEFAULT_DETECTOR "mtcnn"
 
-static const char *kind_name(fm_model_kind kind)
+const char *ctx_kind_name(fm_model_kind kind)
 {
-    return kind == FM_MODEL_EMBEDDER   ? "an embedder"
-           : kind == FM_MODEL_DETECTOR ? "a detector"
-                                       : "a liveness model";
+    return kind == FM_MODEL_EMBEDDER   ? "embedder"
+           : kind == FM_MODEL_DETECTOR ? "detector"
+           : kind == FM_MODEL_LIVENESS ? "liveness"
+                                       : "unknown";
 }
 
 static fm_model *load_model(const char *path, fm_model_kind kind, fm_model_info *info)
@@ -26,8 +27,8 @@ static fm_model *load_model(const char *path, fm_model_kind kind, fm_model_info 
         fm_model_describe(model, info, &err) != FM_OK) {
         out_library_error(path, &err);
     } else if (kind && info->kind != kind) {
-        out_error(NULL, FM_E_INVALID_ARGUMENT, "%s is %s, not %s", path, kind_name(info->kind),
-                  kind_name(kind));
+        out_error(NULL, FM_E_INVALID_ARGUMENT, "%s: its kind is %s, not %s", path,
+                  ctx_kind_name(info->kind), ctx_kind_name(kind));
     } else {
         return model;
     }
@@ -47,19 +48,19 @@ fm_session *ctx_session(const context *ctx, int32_t threads)
 {
     fm_error err = {sizeof err, 0, ""};
     fm_session *session = NULL;
-    fm_session_options options;
-    fm_session_options_init(&options, sizeof options);
-    options.detector = ctx->detector;
-    options.threads = threads;
-    options.max_faces = MAX_FACES;
-    options.flip = ctx->opts->flip;
+    fm_session_options settings;
+    fm_session_options_init(&settings, sizeof settings);
+    settings.detector = ctx->detector;
+    settings.threads = threads;
+    settings.max_faces = MAX_FACES;
+    settings.flip = ctx->opts->flip;
     if (ctx->opts->precision)
-        options.precision = (fm_precision)ctx->opts->precision;
+        settings.precision = (fm_precision)ctx->opts->precision;
     if (ctx->opts->selection)
-        options.selection = (fm_selection)ctx->opts->selection;
+        settings.selection = (fm_selection)ctx->opts->selection;
     if (ctx->opts->min_face)
-        options.min_face_px = (int32_t)ctx->opts->min_face;
-    if (fm_session_create(&session, ctx->embedder, &options, &err) != FM_OK)
+        settings.min_face_px = (int32_t)ctx->opts->min_face;
+    if (fm_session_create(&session, ctx->embedder, &settings, &err) != FM_OK)
         out_library_error(NULL, &err);
     return session;
 }
@@ -108,12 +109,12 @@ embedding embedding_new(const context *ctx)
     return (embedding){.values = out_alloc(dim, sizeof(float)), .dim = dim};
 }
 
-void embedding_free(embedding *embedding)
+void embedding_free(embedding *vector)
 {
-    if (embedding->values)
-        explicit_bzero(embedding->values, embedding->dim * sizeof(float));
-    free(embedding->values);
-    embedding->values = NULL;
+    if (vector->values)
+        explicit_bzero(vector->values, vector->dim * sizeof(float));
+    free(vector->values);
+    vector->values = NULL;
 }
 
 fm_status ctx_embed_image(const context *ctx, fm_session *session, const fm_image *image,
@@ -121,8 +122,7 @@ fm_status ctx_embed_image(const context *ctx, fm_session *session, const fm_imag
 {
     if (ctx->opts->aligned)
         return fm_embed_aligned(session, &image, 1, out->values, out->dim, err);
-    return fm_embed(session, image, NULL, out->values, out->dim, &out->face, &out->face_count,
-                    err);
+    return fm_embed(session, image, NULL, out->values, out->dim, &out->face, &out->face_count, err);
 }
 
 bool ctx_embed(const context *ctx, const char *path, embedding *out)
@@ -138,14 +138,20 @@ bool ctx_embed(const context *ctx, const char *path, embedding *out)
     return status == FM_OK;
 }
 
+fm_status ctx_try_gallery(fm_gallery **out, const char *uri, const fm_model *model,
+                          fm_gallery_mode mode, fm_error *err)
+{
+    fm_gallery_options settings;
+    fm_gallery_options_init(&settings, sizeof settings);
+    settings.mode = mode;
+    return fm_gallery_open(out, uri, model, &settings, err);
+}
+
 fm_gallery *ctx_gallery(const char *uri, const fm_model *model, fm_gallery_mode mode)
 {
     fm_error err = {sizeof err, 0, ""};
     fm_gallery *gallery = NULL;
-    fm_gallery_options options;
-    fm_gallery_options_init(&options, sizeof options);
-    options.mode = mode;
-    if (fm_gallery_open(&gallery, uri, model, &options, &err) != FM_OK)
+    if (ctx_try_gallery(&gallery, uri, model, mode, &err) != FM_OK)
         out_library_error(uri, &err);
     return gallery;
 }

@@ -1,5 +1,5 @@
-/* What the commands work with: models, a session, a gallery, photographs. Every function here
- * reports what goes wrong, so callers only pass on that it did. */
+/* What the commands work with: models, a session, a gallery, photographs. Functions that do not
+ * answer with a status report what goes wrong, so callers only pass on that it did. */
 #ifndef TOOL_CONTEXT_H
 #define TOOL_CONTEXT_H
 
@@ -43,10 +43,16 @@ bool ctx_embed(const context *ctx, const char *path, embedding *out);
 fm_status ctx_embed_image(const context *ctx, fm_session *session, const fm_image *image,
                           embedding *out, fm_error *err);
 embedding embedding_new(const context *ctx);
-void embedding_free(embedding *embedding);
+void embedding_free(embedding *vector);
 
 /* Open a gallery; model may be NULL. NULL: reported. */
 fm_gallery *ctx_gallery(const char *uri, const fm_model *model, fm_gallery_mode mode);
+
+/* The same without a report. */
+fm_status ctx_try_gallery(fm_gallery **out, const char *uri, const fm_model *model,
+                          fm_gallery_mode mode, fm_error *err);
+
+const char *ctx_kind_name(fm_model_kind kind);
 
 /* Do something with each photograph, under a progress bar; the worst answer. */
 int ctx_each(const char *label, const char *const *paths, size_t count,

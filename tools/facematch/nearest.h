@@ -7,7 +7,7 @@
 typedef struct nearest {
     const char *typed;
     size_t length;
-    size_t distance; /* only words nearer than this are taken */
+    size_t distance;  /* only words nearer than this are taken */
     const char *word; /* NULL while none is near enough */
 } nearest;
 

@@ -1,8 +1,8 @@
 #include "options.h"
 
-#include <facematch/facematch.h>
 #include <ctype.h>
 #include <errno.h>
+#include <facematch/facematch.h>
 #include <float.h>
 #include <math.h>
 #include <stdarg.h>
@@ -21,7 +21,7 @@ static const option_choice SELECTIONS[] = {{"largest", FM_SELECT_LARGEST},
                                            {"score", FM_SELECT_HIGHEST_SCORE},
                                            {NULL, 0}};
 
-#define AT(member) offsetof(options, member)
+#define AT(member)      offsetof(options, member)
 #define FOR_GALLERY_USE (FOR_VERIFY | FOR_ENROLL | FOR_IDENTIFY)
 
 const option_spec OPTIONS[] = {
@@ -98,12 +98,12 @@ typedef struct given {
     const char *value;
 } given;
 
-typedef struct words {
+typedef struct command_line {
     given *given;
     size_t given_count;
     const char **items;
     size_t count;
-} words;
+} command_line;
 
 static const option_spec *find_option(const char *name, size_t length, uint32_t commands)
 {
@@ -129,7 +129,7 @@ static bool unknown_option(const char *typed)
 }
 
 /* Take argv[*at] as an option, and argv[*at + 1] too where that is its value. */
-static bool take_option(int argc, char **argv, int *at, words *out)
+static bool take_option(int argc, char **argv, int *at, command_line *out)
 {
     const char *typed = argv[*at];
     if (strcmp(typed, "-h") == 0)
@@ -156,7 +156,7 @@ static bool take_option(int argc, char **argv, int *at, words *out)
     return true;
 }
 
-static bool split(int argc, char **argv, words *out)
+static bool split(int argc, char **argv, command_line *out)
 {
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--") == 0) {
@@ -339,18 +339,18 @@ static bool check_arguments(const options *opts)
     return false;
 }
 
-static bool apply(const words *words, options *out)
+static bool apply(const command_line *line, options *out)
 {
     size_t used = 0;
-    out->command = options_find_command(words->items, words->count, &used);
+    out->command = options_find_command(line->items, line->count, &used);
     if (!out->command) {
-        options_unknown_command(words->items, words->count);
+        options_unknown_command(line->items, line->count);
         return false;
     }
     out->args += used;
     out->args_count -= used;
-    for (size_t i = 0; i < words->given_count; i++) {
-        given option = words->given[i];
+    for (size_t i = 0; i < line->given_count; i++) {
+        given option = line->given[i];
         const char *name = option.spec->name;
         option.spec = find_option(name, strlen(name), out->command->bit);
         if (!option.spec) {
@@ -365,21 +365,21 @@ static bool apply(const words *words, options *out)
 
 bool options_parse(int argc, char **argv, options *out)
 {
-    words words = {out_alloc((size_t)argc, sizeof *words.given), 0,
-                   out_alloc((size_t)argc, sizeof *words.items), 0};
+    command_line line = {out_alloc((size_t)argc, sizeof *line.given), 0,
+                         out_alloc((size_t)argc, sizeof *line.items), 0};
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
         if (strcmp(argv[i], "--json") == 0)
             out_begin(true);
     *out = (options){.threshold = NAN};
-    bool ok = split(argc, argv, &words);
-    out->args = words.items;
-    out->args_count = words.count;
-    for (size_t i = 0; i < words.given_count; i++)
-        out->help |= strcmp(words.given[i].spec->name, "help") == 0;
+    bool ok = split(argc, argv, &line);
+    out->args = line.items;
+    out->args_count = line.count;
+    for (size_t i = 0; i < line.given_count; i++)
+        out->help |= strcmp(line.given[i].spec->name, "help") == 0;
     if (ok && !out->help)
-        ok = apply(&words, out);
-    free(words.given);
-    out->words = words.items;
+        ok = apply(&line, out);
+    free(line.given);
+    out->words = line.items;
     if (!ok)
         options_free(out);
     return ok;

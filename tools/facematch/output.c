@@ -61,7 +61,8 @@ void *out_alloc(size_t count, size_t size)
     return memory;
 }
 
-static char *format_list(const char *format, va_list list)
+static __attribute__((format(printf, 1, 0), nonnull(1))) char *format_list(const char *format,
+                                                                           va_list list)
 {
     va_list again;
     va_copy(again, list);
@@ -127,8 +128,8 @@ static void say_error(const char *image, fm_status status, const char *text)
     out_note("%s", text);
     if (!json_wanted)
         return;
-    json_t *object = json_pack("{s:s,s:o}", "error", fm_status_name(status), "message",
-                               out_text(text));
+    json_t *object =
+        json_pack("{s:s,s:o}", "error", fm_status_name(status), "message", out_text(text));
     if (object && image)
         json_object_set_new(object, "image", out_text(image));
     out_json(object);

@@ -5,8 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "clock.h"
 
 enum { NARROWEST = 40, WIDEST = 100 };
 
@@ -19,13 +20,6 @@ static struct {
     bool active;
 } bar;
 static volatile sig_atomic_t visible;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static int columns(void)
 {
@@ -41,8 +35,8 @@ static void remaining(char *text, size_t size, double elapsed)
         text[0] = '\0';
         return;
     }
-    unsigned long left = (unsigned long)(elapsed / (double)bar.done *
-                                         (double)(bar.total - bar.done));
+    unsigned long left =
+        (unsigned long)(elapsed / (double)bar.done * (double)(bar.total - bar.done));
     if (left >= 3600)
         snprintf(text, size, " %lu:%02lu:%02lu left", left / 3600, left / 60 % 60, left % 60);
     else
@@ -51,9 +45,9 @@ static void remaining(char *text, size_t size, double elapsed)
 
 static void draw(void)
 {
-    char counts[80], eta[40], line[WIDEST + 1], cells[WIDEST + 1];
+    char counts[80], eta[40], line[3 * WIDEST], cells[WIDEST + 1];
     int width = columns() - 1;
-    remaining(eta, sizeof eta, now() - bar.started);
+    remaining(eta, sizeof eta, clock_seconds() - bar.started);
     snprintf(counts, sizeof counts, " %zu/%zu%s", bar.done, bar.total, eta);
     int room = width - (int)strlen(bar.label) - (int)strlen(counts) - 3;
     if (width < NARROWEST || room < 8) {
@@ -68,7 +62,7 @@ static void draw(void)
     visible = 1;
     fprintf(stderr, "%s%s", ERASE, line);
     fflush(stderr);
-    bar.drawn = now();
+    bar.drawn = clock_seconds();
 }
 
 void bar_begin(const char *label, size_t total)
@@ -76,7 +70,7 @@ void bar_begin(const char *label, size_t total)
     bar.label = label;
     bar.total = total;
     bar.done = 0;
-    bar.started = now();
+    bar.started = clock_seconds();
     bar.drawn = 0;
     bar.active = total > 1 && isatty(STDERR_FILENO);
 }
@@ -86,7 +80,7 @@ void bar_step(void)
     if (!bar.active)
         return;
     bar.done++;
-    if (bar.done == bar.total || now() - bar.drawn > 0.1)
+    if (bar.done == bar.total || clock_seconds() - bar.drawn > 0.1)
         draw();
 }
 

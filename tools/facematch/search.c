@@ -2,20 +2,36 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "output.h"
+
+/* One more folder, unless it is one of them already under another name. */
+static void add_folder(names *folders, char *folder)
+{
+    struct stat added, known;
+    bool exists = stat(folder, &added) == 0;
+    for (size_t i = 0; exists && i < folders->count; i++) {
+        if (stat(folders->items[i], &known) == 0 && known.st_dev == added.st_dev &&
+            known.st_ino == added.st_ino) {
+            free(folder);
+            return;
+        }
+    }
+    names_add(folders, folder);
+}
 
 names search_folders(const options *opts)
 {
     names folders = {0};
     const char *stated = getenv("FACEMATCH_MODELS"), *home = getenv("HOME");
     if (opts->models_dir)
-        names_add(&folders, out_format("%s", opts->models_dir));
+        add_folder(&folders, out_format("%s", opts->models_dir));
     if (stated && stated[0])
-        names_add(&folders, out_format("%s", stated));
-    names_add(&folders, out_format("models"));
+        add_folder(&folders, out_format("%s", stated));
+    add_folder(&folders, out_format("models"));
     if (home && home[0])
-        names_add(&folders, out_format("%s/.local/share/facematch/models", home));
+        add_folder(&folders, out_format("%s/.local/share/facematch/models", home));
     return folders;
 }
 

@@ -8,8 +8,8 @@
 
 #include "output.h"
 
-static const char *const PICTURES[] = {".jpg", ".jpeg", ".png", ".bmp", ".tga", ".gif",
-                                       ".pnm", ".ppm",  ".pgm", NULL};
+static const char *const PICTURES[] = {".jpg", ".jpeg", ".png", ".bmp", ".tga",
+                                       ".gif", ".pnm",  ".ppm", ".pgm", NULL};
 static const char *const MODELS[] = {".pt", NULL};
 
 void names_add(names *list, char *name)

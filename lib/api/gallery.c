@@ -1,0 +1,531 @@
+#include "gallery/gallery.h"
+#include "core/error.h"
+#include "core/memory.h"
+#include "core/options.h"
+#include "core/text.h"
+#include "face/session.h"
+#include "match/verify.h"
+#include <jansson.h>
+#include <math.h>
+#include <string.h>
+
+/* Sizes in release 0.1: what a caller must bring at least. */
+enum {
+    GALLERY_OPTIONS_0_1 = sizeof(fm_gallery_options),
+    GALLERY_INFO_0_1 = sizeof(fm_gallery_info),
+    ENROLL_OPTIONS_0_1 = sizeof(fm_enroll_options),
+    ENROLLMENT_0_1 = sizeof(fm_enrollment),
+    IDENTIFY_OPTIONS_0_1 = sizeof(fm_identify_options),
+    IDENTIFICATION_0_1 = sizeof(fm_identification),
+    VERIFY_OPTIONS_0_1 = sizeof(fm_verify_options),
+    VERIFICATION_0_1 = sizeof(fm_verification)
+};
+
+void fm_gallery_options_init(fm_gallery_options *options, uint32_t struct_size)
+{
+    fmi_options_init(options, struct_size);
+}
+
+void fm_enroll_options_init(fm_enroll_options *options, uint32_t struct_size)
+{
+    fmi_options_init(options, struct_size);
+}
+
+void fm_identify_options_init(fm_identify_options *options, uint32_t struct_size)
+{
+    fmi_options_init(options, struct_size);
+}
+
+static fm_status fail_null(fm_error *err, const char *name)
+{
+    return fmi_fail(err, FM_E_INVALID_ARGUMENT, "%s is NULL", name);
+}
+
+static fm_status check_id(const fm_gallery *gallery, const char *id, fm_error *err)
+{
+    return gallery ? fmi_text_check(id, 1, FM_ID_MAX, "id", err) : fail_null(err, "gallery");
+}
+
+static fm_status check_writable(const fm_gallery *gallery, fm_error *err)
+{
+    if (gallery->mode == FM_GALLERY_READ_ONLY)
+        return fmi_fail(err, FM_E_PERMISSION, "%s was opened read-only", gallery->store->name);
+    return FM_OK;
+}
+
+static fm_status check_vector(const float *v, size_t dim, const char *name, bool *zero,
+                              fm_error *err)
+{
+    *zero = true;
+    for (size_t i = 0; i < dim; i++) {
+        if (!isfinite(v[i]))
+            return fmi_fail(err, FM_E_INVALID_ARGUMENT, "%s is not finite: value %zu of %zu", name,
+                            i, dim);
+        *zero = *zero && v[i] == 0;
+    }
+    return FM_OK;
+}
+
+static fm_status check_dim(const fm_gallery *gallery, size_t dim, fm_error *err)
+{
+    if (dim != (size_t)gallery->store->pin.dim)
+        return fmi_fail(err, FM_E_INVALID_ARGUMENT,
+                        "embeddings have %zu values, those of the gallery have %d", dim,
+                        (int)gallery->store->pin.dim);
+    return FM_OK;
+}
+
+static fm_status check_optional_output(const void *out, uint32_t min_size, const char *name,
+                                       fm_error *err)
+{
+    return out ? fmi_output_check(out, min_size, name, err) : FM_OK;
+}
+
+/* --- opening --- */
+
+static fm_status check_open(const fm_model *model, const fm_gallery_options *options, fm_error *err)
+{
+    if (model && model->manifest.kind != FM_MODEL_EMBEDDER)
+        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "model %s is not an embedder",
+                        model->manifest.name);
+    if (options->mode < 0 || options->mode > FM_GALLERY_READ_ONLY)
+        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "there is no gallery mode %d",
+                        (int)options->mode);
+    if (options->timeout_ms < 0)
+        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "timeout of %d ms", (int)options->timeout_ms);
+    if (options->reserved != 0)
+        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "fm_gallery_options.reserved is not 0");
+    return FM_OK;
+}
+
+fm_status fm_gallery_open(fm_gallery **out, const char *uri, const fm_model *model,
+                          const fm_gallery_options *options, fm_error *err)
+{
+    fm_gallery_options own;
+    fm_status status;
+    if (!out || !uri)
+        return fail_null(err, out ? "uri" : "out");
+    status = fmi_options_read(&own, sizeof own, options, GALLERY_OPTIONS_0_1, "fm_gallery_options",
+                              err);
+    if (status == FM_OK)
+        status = check_open(model, &own, err);
+    return status == FM_OK ? fmi_gallery_open(out, uri, model, &own, err) : status;
+}
+
+void fm_gallery_close(fm_gallery *gallery)
+{
+    fmi_gallery_close(gallery);
+}
+
+fm_status fm_gallery_describe(fm_gallery *gallery, fm_gallery_info *info, fm_error *err)
+{
+    fm_gallery_info result = {0};
+    fm_status status;
+    if (!gallery)
+        return fail_null(err, "gallery");
+    status = fmi_output_check(info, GALLERY_INFO_0_1, "fm_gallery_info", err);
+    if (status == FM_OK)
+        status = fmi_gallery_count(gallery, &result.identities, &result.templates, err);
+    if (status != FM_OK)
+        return status;
+    result.dim = gallery->store->pin.dim;
+    result.created_ms = gallery->store->pin.created_ms;
+    memcpy(result.model_id, gallery->store->pin.model_id, sizeof result.model_id);
+    memcpy(result.model_name, gallery->store->pin.model_name, sizeof result.model_name);
+    fmi_output_write(info, &result, sizeof result);
+    return FM_OK;
+}
+
+/* --- enrolling --- */
+
+static fm_status check_metadata(const char *text, fm_error *err)
+{
+    json_error_t problem;
+    json_t *json;
+    size_t length = strnlen(text, FM_METADATA_MAX + 1);
+    if (length > FM_METADATA_MAX)
+        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "metadata is longer than %d bytes",
+                        FM_METADATA_MAX);
+    json = json_loadb(text, length, JSON_REJECT_DUPLICATES, &problem);
+    if (!json && json_error_code(&problem) == json_error_out_of_memory)
+        return fmi_fail_memory(err);
+    if (!json)
+        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "metadata is not a JSON object: %s",
+                        problem.text);
+    if (!json_is_object(json)) {
+        json_decref(json);
+        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "metadata is JSON, but not an object");
+    }
+    json_decref(json);
+    return FM_OK;
+}
+
+static fm_status check_enroll_options(const fm_enroll_options *options, fm_error *err)
+{
+    fm_status status = FM_OK;
+    if (options->display_name)
+        status =
+            fmi_text_check(options->display_name, 0, FM_DISPLAY_NAME_MAX, "display_name", err);
+    if (status == FM_OK && options->label)
+        status = fmi_text_check(options->label, 0, FM_LABEL_MAX, "label", err);
+    if (status == FM_OK && options->metadata_json)
+        status = check_metadata(options->metadata_json, err);
+    if (status == FM_OK && options->has_quality &&
+        !(options->quality >= 0 && options->quality <= 1))
+        status = fmi_fail(err, FM_E_INVALID_ARGUMENT, "quality is %g, expected 0..1",
+                          (double)options->quality);
+    return status;
+}
+
+/* All that can be checked before there is an embedding. */
+static fm_status begin_enrollment(const fm_gallery *gallery, const char *id,
+                                  const fm_enroll_options *options, const fm_enrollment *out,
+                                  fm_enroll_options *own, fm_error *err)
+{
+    fm_status status = check_id(gallery, id, err);
+    if (status == FM_OK)
+        status = check_optional_output(out, ENROLLMENT_0_1, "fm_enrollment", err);
+    if (status == FM_OK)
+        status = fmi_options_read(own, sizeof *own, options, ENROLL_OPTIONS_0_1,
+                                  "fm_enroll_options", err);
+    if (status == FM_OK)
+        status = check_enroll_options(own, err);
+    return status == FM_OK ? check_writable(gallery, err) : status;
+}
+
+/* result: what is known of the photograph; the rest is filled in. */
+static fm_status store_embedding(fm_gallery *gallery, const char *id, const float *embedding,
+                                 const fm_enroll_options *own, fm_enrollment *result,
+                                 fm_enrollment *out, fm_error *err)
+{
+    const fmi_new_template add = {id,
+                                  own->display_name,
+                                  own->metadata_json,
+                                  own->label,
+                                  embedding,
+                                  own->has_quality != 0,
+                                  own->quality};
+    bool zero;
+    fm_status status =
+        check_vector(embedding, (size_t)gallery->store->pin.dim, "embedding", &zero, err);
+    if (status == FM_OK && zero)
+        status = fmi_fail(err, FM_E_INVALID_ARGUMENT, "embedding is all zero");
+    if (status == FM_OK)
+        status = fmi_gallery_add(gallery, &add, result, err);
+    if (status == FM_OK && out)
+        fmi_output_write(out, result, sizeof *result);
+    return status;
+}
+
+fm_status fm_gallery_add(fm_gallery *gallery, const char *id, const float *embedding, size_t dim,
+                         const fm_enroll_options *options, fm_enrollment *out, fm_error *err)
+{
+    fm_enroll_options own;
+    fm_enrollment result = {0};
+    fm_status status = begin_enrollment(gallery, id, options, out, &own, err);
+    if (status != FM_OK)
+        return status;
+    if (!embedding)
+        return fail_null(err, "embedding");
+    status = check_dim(gallery, dim, err);
+    return status == FM_OK ? store_embedding(gallery, id, embedding, &own, &result, out, err)
+                           : status;
+}
+
+static fm_status check_session(const fm_gallery *gallery, const fm_session *session,
+                               const fm_image *image, fm_error *err)
+{
+    if (!session || !image)
+        return fail_null(err, session ? "image" : "session");
+    if (!gallery->model)
+        return fmi_fail(err, FM_E_STATE, "%s was opened without a model", gallery->store->name);
+    if (!session->embedder)
+        return fmi_fail(err, FM_E_STATE, "the session has no embedder");
+    if (strcmp(session->embedder->id, gallery->model->id))
+        return fmi_fail(err, FM_E_MODEL_MISMATCH,
+                        "the session's embedder is %s (%.12s), that of the gallery %s (%.12s)",
+                        session->embedder->manifest.name, session->embedder->id,
+                        gallery->model->manifest.name, gallery->model->id);
+    return FM_OK;
+}
+
+/* A new vector, to be freed by free_embedding. face and face_count stay 0 when none was looked for. */
+static fm_status embed(const fm_gallery *gallery, fm_session *session, const fm_image *image,
+                       bool aligned, float **out, fm_face *face, int32_t *face_count,
+                       fm_error *err)
+{
+    float *vector = fmi_calloc((size_t)gallery->store->pin.dim, sizeof *vector);
+    size_t found = 0;
+    fm_status status;
+    if (!vector)
+        return fmi_fail_memory(err);
+    status = aligned ? fmi_embed_image(session, image, true, NULL, vector, NULL, NULL, err)
+                     : fmi_embed_image(session, image, false, NULL, vector, face, &found, err);
+    if (status != FM_OK) {
+        fmi_free(vector);
+        return status;
+    }
+    *face_count = (int32_t)found;
+    *out = vector;
+    return FM_OK;
+}
+
+static void free_embedding(const fm_gallery *gallery, float *vector)
+{
+    fmi_free_wiped(vector, (size_t)gallery->store->pin.dim * sizeof *vector);
+}
+
+fm_status fm_gallery_enroll(fm_gallery *gallery, fm_session *session, const char *id,
+                            const fm_image *image, const fm_enroll_options *options,
+                            fm_enrollment *out, fm_error *err)
+{
+    fm_enroll_options own;
+    fm_enrollment result = {0};
+    float *vector;
+    fm_status status = begin_enrollment(gallery, id, options, out, &own, err);
+    if (status == FM_OK)
+        status = check_session(gallery, session, image, err);
+    if (status == FM_OK)
+        status = embed(gallery, session, image, own.aligned != 0, &vector, &result.face,
+                       &result.face_count, err);
+    if (status != FM_OK)
+        return status;
+    status = store_embedding(gallery, id, vector, &own, &result, out, err);
+    free_embedding(gallery, vector);
+    return status;
+}
+
+/* --- removing --- */
+
+fm_status fm_gallery_remove(fm_gallery *gallery, const char *id, size_t *removed, fm_error *err)
+{
+    fm_status status = check_id(gallery, id, err);
+    if (status == FM_OK)
+        status = check_writable(gallery, err);
+    return status == FM_OK ? fmi_gallery_remove(gallery, id, 0, removed, err) : status;
+}
+
+static fm_status check_template_id(int64_t template_id, fm_error *err)
+{
+    if (template_id <= 0)
+        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "template id is %lld, expected at least 1",
+                        (long long)template_id);
+    return FM_OK;
+}
+
+fm_status fm_gallery_remove_template(fm_gallery *gallery, const char *id, int64_t template_id,
+                                     fm_error *err)
+{
+    fm_status status = check_id(gallery, id, err);
+    if (status == FM_OK)
+        status = check_template_id(template_id, err);
+    if (status == FM_OK)
+        status = check_writable(gallery, err);
+    return status == FM_OK ? fmi_gallery_remove(gallery, id, template_id, NULL, err) : status;
+}
+
+/* --- reading --- */
+
+fm_status fm_gallery_get(fm_gallery *gallery, const char *id, fm_identity *out, fm_error *err)
+{
+    fm_status status = check_id(gallery, id, err);
+    if (status != FM_OK)
+        return status;
+    return out ? fmi_gallery_get(gallery, id, out, err) : fail_null(err, "out");
+}
+
+fm_status fm_gallery_get_metadata(fm_gallery *gallery, const char *id, char *out, size_t out_len,
+                                  size_t *needed, fm_error *err)
+{
+    char *text = NULL;
+    size_t size;
+    fm_status status = check_id(gallery, id, err);
+    if (status != FM_OK)
+        return status;
+    if (!out && out_len > 0)
+        return fail_null(err, "out");
+    status = fmi_gallery_metadata(gallery, id, &text, err);
+    if (status != FM_OK)
+        return status;
+    size = strlen(text) + 1;
+    if (needed)
+        *needed = size;
+    if (size <= out_len)
+        memcpy(out, text, size);
+    else
+        status = fmi_fail(err, FM_E_BUFFER_TOO_SMALL, "metadata takes %zu bytes, %zu are there",
+                          size, out_len);
+    fmi_free_wiped(text, size);
+    return status;
+}
+
+fm_status fm_gallery_get_templates(fm_gallery *gallery, const char *id, fm_template *out,
+                                   size_t capacity, size_t *count, fm_error *err)
+{
+    fm_template all[FM_LIMIT_TEMPLATES];
+    size_t found = 0;
+    fm_status status = check_id(gallery, id, err);
+    if (status != FM_OK)
+        return status;
+    if (!count || (!out && capacity > 0))
+        return fail_null(err, count ? "out" : "count");
+    status = fmi_gallery_templates(gallery, id, all, &found, err);
+    if (status != FM_OK)
+        return status;
+    if (out && capacity > 0 && found > 0)
+        memcpy(out, all, (found < capacity ? found : capacity) * sizeof *out);
+    *count = found;
+    return FM_OK;
+}
+
+fm_status fm_gallery_get_embedding(fm_gallery *gallery, const char *id, int64_t template_id,
+                                   float *out, size_t out_len, fm_error *err)
+{
+    fm_status status = check_id(gallery, id, err);
+    if (status == FM_OK)
+        status = check_template_id(template_id, err);
+    if (status != FM_OK)
+        return status;
+    if (!out)
+        return fail_null(err, "out");
+    if (out_len < (size_t)gallery->store->pin.dim)
+        return fmi_fail(err, FM_E_BUFFER_TOO_SMALL, "an embedding has %d values, %zu fit",
+                        (int)gallery->store->pin.dim, out_len);
+    return fmi_gallery_embedding(gallery, id, template_id, out, err);
+}
+
+fm_status fm_gallery_list(fm_gallery *gallery, const char *after_id, fm_identity *out,
+                          size_t capacity, size_t *count, fm_error *err)
+{
+    fm_status status;
+    if (!gallery || !out || !count)
+        return fail_null(err, !gallery ? "gallery" : !out ? "out" : "count");
+    if (capacity < 1)
+        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "capacity is 0, expected at least 1");
+    status = fmi_text_check(after_id ? after_id : "", 0, FM_ID_MAX, "after_id", err);
+    if (status != FM_OK)
+        return status;
+    return fmi_gallery_list(gallery, after_id ? after_id : "", out, capacity, count, err);
+}
+
+fm_status fm_gallery_count(fm_gallery *gallery, size_t *identities, size_t *templates,
+                           fm_error *err)
+{
+    int64_t people = 0, vectors = 0;
+    fm_status status;
+    if (!gallery)
+        return fail_null(err, "gallery");
+    status = fmi_gallery_count(gallery, &people, &vectors, err);
+    if (status != FM_OK)
+        return status;
+    if (identities)
+        *identities = (size_t)people;
+    if (templates)
+        *templates = (size_t)vectors;
+    return FM_OK;
+}
+
+/* --- comparing --- */
+
+static fm_status begin_search(const fm_gallery *gallery, const fm_identify_options *options,
+                              const fm_match *matches, size_t k, const size_t *counts,
+                              const fm_identification *out, fm_identify_options *own, fm_error *err)
+{
+    fm_status status;
+    if (!gallery || !matches || !counts)
+        return fail_null(err, !gallery ? "gallery" : !matches ? "matches" : "count");
+    if (k < 1 || k > FM_LIMIT_MATCHES)
+        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "%zu matches asked for, expected 1..%d", k,
+                        FM_LIMIT_MATCHES);
+    status = check_optional_output(out, IDENTIFICATION_0_1, "fm_identification", err);
+    if (status == FM_OK)
+        status = fmi_options_read(own, sizeof *own, options, IDENTIFY_OPTIONS_0_1,
+                                  "fm_identify_options", err);
+    if (status == FM_OK)
+        status = fmi_identify_options_check(own, err);
+    if (status == FM_OK && !gallery->model)
+        status =
+            fmi_fail(err, FM_E_STATE, "%s was opened without a model", gallery->store->name);
+    return status;
+}
+
+fm_status fm_gallery_search(fm_gallery *gallery, const float *queries, size_t n, size_t dim,
+                            const fm_identify_options *options, fm_match *matches, size_t k,
+                            size_t *counts, fm_identification *out, fm_error *err)
+{
+    fm_identify_options own;
+    fm_identification result = {0};
+    bool zero;
+    fm_status status = n == 0 && gallery ? FM_OK
+                                         : begin_search(gallery, options, matches, k, counts, out,
+                                                        &own, err);
+    if (status != FM_OK || n == 0)
+        return status;
+    if (n > FM_LIMIT_BATCH)
+        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "%zu queries, expected 0..%d", n,
+                        FM_LIMIT_BATCH);
+    if (!queries)
+        return fail_null(err, "queries");
+    status = check_dim(gallery, dim, err);
+    for (size_t i = 0; i < n && status == FM_OK; i++)
+        status = check_vector(queries + i * dim, dim, "query", &zero, err);
+    if (status == FM_OK)
+        status = fmi_gallery_search(gallery, queries, n, &own, matches, k, counts, &result, err);
+    if (status == FM_OK && out)
+        fmi_output_write(out, &result, sizeof result);
+    return status;
+}
+
+fm_status fm_identify(fm_gallery *gallery, fm_session *session, const fm_image *image,
+                      const fm_identify_options *options, fm_match *matches, size_t capacity,
+                      size_t *count, fm_identification *out, fm_error *err)
+{
+    fm_identify_options own;
+    fm_identification result = {0};
+    float *vector;
+    fm_status status = begin_search(gallery, options, matches, capacity, count, out, &own, err);
+    if (status == FM_OK)
+        status = check_session(gallery, session, image, err);
+    if (status == FM_OK)
+        status = embed(gallery, session, image, own.aligned != 0, &vector, &result.face,
+                       &result.face_count, err);
+    if (status != FM_OK)
+        return status;
+    status = fmi_gallery_search(gallery, vector, 1, &own, matches, capacity, count, &result, err);
+    if (status == FM_OK && out)
+        fmi_output_write(out, &result, sizeof result);
+    free_embedding(gallery, vector);
+    return status;
+}
+
+fm_status fm_verify_identity(fm_gallery *gallery, fm_session *session, const char *id,
+                             const fm_image *image, const fm_verify_options *options,
+                             fm_verification *out, fm_error *err)
+{
+    fm_verify_options own;
+    fm_verification result = {0};
+    fm_face face;
+    int32_t face_count;
+    float *vector, threshold, score;
+    fm_status status = check_id(gallery, id, err);
+    if (status == FM_OK)
+        status = fmi_output_check(out, VERIFICATION_0_1, "fm_verification", err);
+    if (status == FM_OK)
+        status = fmi_options_read(&own, sizeof own, options, VERIFY_OPTIONS_0_1,
+                                  "fm_verify_options", err);
+    if (status == FM_OK)
+        status = check_session(gallery, session, image, err);
+    if (status == FM_OK)
+        status = fmi_verify_threshold(&gallery->model->manifest, &own, &threshold, err);
+    if (status == FM_OK)
+        status = embed(gallery, session, image, own.aligned != 0, &vector, &face, &face_count, err);
+    if (status != FM_OK)
+        return status;
+    status = fmi_gallery_best_score(gallery, id, vector, &score, err);
+    if (status == FM_OK) {
+        fmi_verify_decide(&gallery->model->manifest, score, threshold, &result);
+        fmi_output_write(out, &result, sizeof result);
+    }
+    free_embedding(gallery, vector);
+    return status;
+}

@@ -1,0 +1,26 @@
+/* A stand-in for libtorch, for tests only: no weights, the same numbers everywhere.
+ *
+ * An archive is a text: the line "FMFAKE1\n", then the whole facematch.json. Nothing behind the
+ * line: an archive without a manifest. Its records are "fake" (the line) and the manifest, if any.
+ *
+ * Part "": the embedder. The input is averaged over 8x8 cells per channel, and a fixed matrix of
+ * pseudo-random numbers maps the cells to dim numbers. dim is the manifest's, or what the caller's
+ * buffer asks for when there is none. The embedding changes smoothly with the picture and is never
+ * all zero.
+ *
+ * Parts "pnet", "rnet", "onet": the detector, with the contract of docs/models.md. Its idea of a
+ * face is a square of saturated red, (255, 0, 0), on a ground that is not red; the face's box is
+ * the square. Input is taken as RGB normalised with mean 127.5 and std 128. pnet finds a square
+ * that lies whole within a window, fills about 0.57 of its width, and has other colours around; in
+ * scaled copies each 0.709 of the one before, some window sees it so. rnet, onet believe in a crop
+ * as much of which is red. All of them regress to the red square. Points, in fractions of the
+ * square: eyes at (0.3, 0.35) and (0.7, 0.35), nose tip (0.5, 0.55), mouth corners (0.35, 0.75) and
+ * (0.65, 0.75).
+ *
+ * Only float32: preparing a part in bfloat16 is refused, as on a CPU that lacks it. */
+#ifndef FMI_FAKE_H
+#define FMI_FAKE_H
+
+#define FMI_FAKE_MAGIC "FMFAKE1\n"
+
+#endif

@@ -1,0 +1,390 @@
+#include "backend/manifest.h"
+#include "backend/fields.h"
+#include "core/error.h"
+#include "core/memory.h"
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+enum {
+    FORMAT = 1,
+    SIDE_MAX = 4096,
+    DIM_MAX = 65536,
+    BATCH_MAX = 1024,
+    BATCH_DEFAULT = 32,
+    CALIBRATION_POINTS_MAX = 65536,
+    MTCNN_CELL = 12,
+    MTCNN_STRIDE = 2
+};
+
+static const fmi_word kinds[] = {{"embedder", FM_MODEL_EMBEDDER},
+                                 {"detector", FM_MODEL_DETECTOR},
+                                 {"liveness", FM_MODEL_LIVENESS},
+                                 {NULL, 0}};
+static const fmi_word families[] = {
+    {"softmax", FM_FAMILY_SOFTMAX}, {"triplet", FM_FAMILY_TRIPLET}, {NULL, 0}};
+static const fmi_word metrics[] = {{"cosine", FM_METRIC_COSINE},
+                                   {"euclidean", FM_METRIC_EUCLIDEAN},
+                                   {"sqeuclidean", FM_METRIC_SQEUCLIDEAN},
+                                   {"squared_euclidean", FM_METRIC_SQEUCLIDEAN},
+                                   {"inner_product", FM_METRIC_INNER_PRODUCT},
+                                   {"chi_squared", FM_METRIC_CHI_SQUARED},
+                                   {"weighted_chi_squared", FM_METRIC_CHI_SQUARED},
+                                   {"siamese", FM_METRIC_SIAMESE},
+                                   {NULL, 0}};
+static const fmi_word orders[] = {{"RGB", 0}, {"BGR", 1}, {NULL, 0}};
+static const fmi_word borders[] = {{"zero", 0}, {"replicate", 1}, {NULL, 0}};
+static const fmi_word layouts[] = {{"contiguous", 0}, {"channels_last", 1}, {NULL, 0}};
+static const fmi_word detectors[] = {{"mtcnn", 0}, {NULL, 0}};
+
+/* What a newer format means is unknown, so this comes before any other field. */
+static fm_status read_format(const json_t *root, fm_error *err)
+{
+    int64_t format;
+    fm_status status = fmi_field_whole(root, "format", 1, INT32_MAX, &format, err);
+    if (status == FM_OK && format > FORMAT)
+        return fmi_fail(err, FM_E_VERSION,
+                        "facematch.json: format is %d, this library reads up to %d", (int)format,
+                        FORMAT);
+    return status;
+}
+
+static fm_status read_whole(const json_t *object, const char *path, int32_t min, int32_t max,
+                            int32_t *out, fm_error *err)
+{
+    int64_t value = 0;
+    fm_status status = fmi_field_whole(object, path, min, max, &value, err);
+    if (status == FM_OK)
+        *out = (int32_t)value;
+    return status;
+}
+
+static fm_status read_floats(const json_t *object, const char *path, size_t n, double min,
+                             double max, float *out, fm_error *err)
+{
+    double values[3];
+    fm_status status = fmi_field_numbers(object, path, n, min, max, values, err);
+    for (size_t i = 0; i < n && status == FM_OK; i++)
+        out[i] = (float)values[i];
+    return status;
+}
+
+/* A text that may be left out. */
+static fm_status read_text(const json_t *object, const char *path, char **out, fm_error *err)
+{
+    const char *text = "";
+    fm_status status =
+        fmi_field_present(object, path) ? fmi_field_text(object, path, &text, err) : FM_OK;
+    if (status != FM_OK)
+        return status;
+    *out = fmi_strdup(text);
+    return *out ? FM_OK : fmi_fail_memory(err);
+}
+
+static fm_status read_texts(fmi_manifest *m, const json_t *root, fm_error *err)
+{
+    fm_status status = read_text(root, "name", &m->name, err);
+    if (status == FM_OK)
+        status = read_text(root, "source", &m->source, err);
+    if (status == FM_OK)
+        status = read_text(root, "license", &m->license, err);
+    if (status == FM_OK)
+        status = read_text(root, "training_data", &m->training_data, err);
+    return status;
+}
+
+static fm_status read_kind(fmi_manifest *m, const json_t *root, fm_error *err)
+{
+    fm_status status = fmi_field_word(root, "kind", kinds, FM_E_UNSUPPORTED, &m->kind, err);
+    if (status == FM_OK && m->kind == FM_MODEL_EMBEDDER)
+        status = fmi_field_word(root, "family", families, FM_E_UNSUPPORTED, &m->family, err);
+    return status;
+}
+
+static fm_status read_input(fmi_manifest *m, const json_t *root, fm_error *err)
+{
+    const json_t *input;
+    int32_t bgr = 0;
+    fm_status status = fmi_field_object(root, "input", &input, err);
+    if (status == FM_OK)
+        status = read_whole(input, "input.width", 1, SIDE_MAX, &m->input.width, err);
+    if (status == FM_OK)
+        status = read_whole(input, "input.height", 1, SIDE_MAX, &m->input.height, err);
+    if (status == FM_OK)
+        status = fmi_field_word(input, "input.order", orders, FM_E_CORRUPT, &bgr, err);
+    if (status == FM_OK)
+        status = read_floats(input, "input.mean", 3, -1e6, 1e6, m->input.mean, err);
+    if (status == FM_OK) /* pixels are divided by it */
+        status = read_floats(input, "input.std", 3, 1e-6, 1e6, m->input.std, err);
+    m->input.bgr = bgr != 0;
+    return status;
+}
+
+/* Points in one place leave no room for a face to be scaled to. */
+static bool points_coincide(const double points[10])
+{
+    for (size_t i = 1; i < 5; i++)
+        if (points[2 * i] != points[0] || points[2 * i + 1] != points[1])
+            return false;
+    return true;
+}
+
+static fm_status read_points(fmi_manifest *m, const json_t *alignment, fm_error *err)
+{
+    const json_t *list;
+    fm_status status = fmi_field_array(alignment, "alignment.points", 5, 5, &list, err);
+    for (size_t i = 0; i < 5 && status == FM_OK; i++) {
+        const json_t *point = json_array_get(list, i);
+        bool good = json_is_array(point) && json_array_size(point) == 2;
+        for (size_t k = 0; k < 2 && good; k++) {
+            double *value = &m->alignment.points[2 * i + k];
+            const json_t *number = json_array_get(point, k);
+            *value = json_is_number(number) ? json_number_value(number) : NAN;
+            good = fabs(*value) <= 1e6;
+        }
+        if (!good)
+            status = fmi_fail(err, FM_E_CORRUPT,
+                              "facematch.json: alignment.points, entry %zu, must be a point "
+                              "[x, y] with values from -1e6 to 1e6",
+                              i + 1);
+    }
+    if (status == FM_OK && points_coincide(m->alignment.points))
+        return fmi_fail(err, FM_E_CORRUPT, "facematch.json: alignment.points are all in one place");
+    return status;
+}
+
+static fm_status read_alignment(fmi_manifest *m, const json_t *root, fm_error *err)
+{
+    const json_t *alignment;
+    int32_t replicate = 0;
+    fm_status status;
+    if (m->kind != FM_MODEL_EMBEDDER && !fmi_field_present(root, "alignment"))
+        return FM_OK;
+    status = fmi_field_object(root, "alignment", &alignment, err);
+    if (status == FM_OK)
+        status = read_points(m, alignment, err);
+    if (status == FM_OK)
+        status =
+            fmi_field_word(alignment, "alignment.border", borders, FM_E_CORRUPT, &replicate, err);
+    m->alignment.replicate = replicate != 0;
+    m->alignment.present = status == FM_OK;
+    return status;
+}
+
+static fm_status read_weights(fmi_manifest *m, const json_t *root, fm_error *err)
+{
+    static const char path[] = "metric_weights.weights";
+    const json_t *section, *list;
+    size_t n = (size_t)m->embedding.dim;
+    double bias = 0;
+    fm_status status = fmi_field_object(root, "metric_weights", &section, err);
+    if (status == FM_OK)
+        status = fmi_field_array(section, path, n, n, &list, err);
+    if (status == FM_OK &&
+        (m->metric == FM_METRIC_SIAMESE || fmi_field_present(section, "metric_weights.bias")))
+        status = fmi_field_number(section, "metric_weights.bias", -FLT_MAX, FLT_MAX, &bias, err);
+    if (status != FM_OK)
+        return status;
+    m->metric_bias = (float)bias;
+    m->metric_weights = fmi_alloc_array(n, sizeof(float));
+    if (!m->metric_weights)
+        return fmi_fail_memory(err);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *number = json_array_get(list, i);
+        double value = json_is_number(number) ? json_number_value(number) : NAN;
+        if (!(fabs(value) <= FLT_MAX))
+            return fmi_fail(err, FM_E_CORRUPT,
+                            "facematch.json: %s, entry %zu, must be a number that fits a float",
+                            path, i + 1);
+        m->metric_weights[i] = (float)value;
+    }
+    return FM_OK;
+}
+
+static fm_status read_embedding(fmi_manifest *m, const json_t *root, fm_error *err)
+{
+    const json_t *embedding;
+    fm_status status = fmi_field_object(root, "embedding", &embedding, err);
+    if (status == FM_OK)
+        status = read_whole(embedding, "embedding.dim", 1, DIM_MAX, &m->embedding.dim, err);
+    if (status == FM_OK)
+        status = fmi_field_bool(embedding, "embedding.normalize", &m->embedding.normalize, err);
+    if (status == FM_OK)
+        status = fmi_field_word(root, "metric", metrics, FM_E_UNSUPPORTED, &m->metric, err);
+    if (status == FM_OK && (m->metric == FM_METRIC_CHI_SQUARED || m->metric == FM_METRIC_SIAMESE))
+        status = read_weights(m, root, err);
+    return status;
+}
+
+static fm_status read_calibration_point(fmi_calibration *c, size_t i, const json_t *list,
+                                        fm_error *err)
+{
+    const json_t *entry = json_array_get(list, i);
+    const json_t *fmr = json_object_get(entry, "fmr"), *score = json_object_get(entry, "score");
+    fmi_calibration_point *p = &c->points[i];
+    p->fmr = json_is_number(fmr) ? json_number_value(fmr) : NAN;
+    p->score = json_is_number(score) ? json_number_value(score) : NAN;
+    if (!(p->fmr > 0 && p->fmr <= 1 && fabs(p->score) <= FLT_MAX))
+        return fmi_fail(err, FM_E_CORRUPT,
+                        "facematch.json: calibration.points, entry %zu, must have an fmr above 0 "
+                        "and up to 1, and a score that fits a float",
+                        i + 1);
+    if (i > 0 && !(p->fmr < p[-1].fmr && p->score > p[-1].score))
+        return fmi_fail(err, FM_E_CORRUPT,
+                        "facematch.json: calibration.points, entry %zu: the fmr must fall and the "
+                        "score rise from one entry to the next",
+                        i + 1);
+    return FM_OK;
+}
+
+static fm_status read_calibration_points(fmi_calibration *c, const json_t *section, fm_error *err)
+{
+    const json_t *list;
+    size_t n;
+    fm_status status =
+        fmi_field_array(section, "calibration.points", 2, CALIBRATION_POINTS_MAX, &list, err);
+    if (status != FM_OK)
+        return status;
+    n = json_array_size(list);
+    c->points = fmi_alloc_array(n, sizeof *c->points);
+    if (!c->points)
+        return fmi_fail_memory(err);
+    for (size_t i = 0; i < n && status == FM_OK; i++)
+        status = read_calibration_point(c, i, list, err);
+    c->count = n;
+    return status;
+}
+
+static fm_status read_calibration(fmi_manifest *m, const json_t *root, fm_error *err)
+{
+    const json_t *section;
+    fm_status status;
+    if (m->kind != FM_MODEL_EMBEDDER || !fmi_field_present(root, "calibration")) {
+        m->calibration_dataset = fmi_strdup("");
+        return m->calibration_dataset ? FM_OK : fmi_fail_memory(err);
+    }
+    status = fmi_field_object(root, "calibration", &section, err);
+    if (status == FM_OK)
+        status = read_text(section, "calibration.dataset", &m->calibration_dataset, err);
+    if (status == FM_OK)
+        status = fmi_field_whole(section, "calibration.impostor_comparisons", 1, INT64_MAX,
+                                 &m->calibration.impostor_comparisons, err);
+    if (status == FM_OK)
+        status = read_calibration_points(&m->calibration, section, err);
+    return status;
+}
+
+/* The cascade's first network is fixed to one geometry: where its windows lie follows from it. */
+static fm_status read_geometry(fmi_manifest *m, const json_t *section, fm_error *err)
+{
+    fm_status status = read_whole(section, "detector.cell", 1, SIDE_MAX, &m->detector.cell, err);
+    if (status == FM_OK)
+        status = read_whole(section, "detector.stride", 1, SIDE_MAX, &m->detector.stride, err);
+    if (status == FM_OK && (m->detector.cell != MTCNN_CELL || m->detector.stride != MTCNN_STRIDE))
+        return fmi_fail(err, FM_E_UNSUPPORTED,
+                        "facematch.json: detector.cell %d with detector.stride %d: this library "
+                        "knows %d with %d",
+                        (int)m->detector.cell, (int)m->detector.stride, MTCNN_CELL, MTCNN_STRIDE);
+    return status;
+}
+
+static fm_status read_detector(fmi_manifest *m, const json_t *root, fm_error *err)
+{
+    const json_t *section;
+    int32_t type;
+    fm_status status = fmi_field_object(root, "detector", &section, err);
+    if (status == FM_OK)
+        status = fmi_field_word(section, "detector.type", detectors, FM_E_UNSUPPORTED, &type, err);
+    if (status == FM_OK)
+        status =
+            fmi_field_numbers(section, "detector.thresholds", 3, 0, 1, m->detector.thresholds, err);
+    if (status == FM_OK)
+        status = fmi_field_numbers(section, "detector.nms", 3, 0, 1, m->detector.nms, err);
+    if (status == FM_OK) /* the number of scaled copies grows without bound towards 1 */
+        status = fmi_field_number(section, "detector.factor", 0.1, 0.9, &m->detector.factor, err);
+    return status == FM_OK ? read_geometry(m, section, err) : status;
+}
+
+static fm_status read_layout(const json_t *section, const char *path, bool *channels_last,
+                             fm_error *err)
+{
+    int32_t value = 0;
+    fm_status status;
+    if (!fmi_field_present(section, path))
+        return FM_OK;
+    status = fmi_field_word(section, path, layouts, FM_E_CORRUPT, &value, err);
+    if (status == FM_OK)
+        *channels_last = value != 0;
+    return status;
+}
+
+static fm_status read_runtime(fmi_manifest *m, const json_t *root, fm_error *err)
+{
+    const json_t *section;
+    fm_status status;
+    m->runtime.batch = BATCH_DEFAULT;
+    if (!fmi_field_present(root, "runtime"))
+        return FM_OK;
+    status = fmi_field_object(root, "runtime", &section, err);
+    if (status == FM_OK)
+        status = read_layout(section, "runtime.memory_format", &m->runtime.channels_last, err);
+    m->runtime.channels_last_bfloat16 = m->runtime.channels_last;
+    if (status == FM_OK)
+        status = read_layout(section, "runtime.memory_format_bfloat16",
+                             &m->runtime.channels_last_bfloat16, err);
+    if (status == FM_OK && fmi_field_present(section, "runtime.batch"))
+        status = read_whole(section, "runtime.batch", 1, BATCH_MAX, &m->runtime.batch, err);
+    return status;
+}
+
+static fm_status read_all(fmi_manifest *m, const json_t *root, fm_error *err)
+{
+    fm_status status = read_format(root, err);
+    if (status == FM_OK)
+        status = read_kind(m, root, err);
+    if (status == FM_OK)
+        status = read_texts(m, root, err);
+    if (status == FM_OK)
+        status = read_input(m, root, err);
+    if (status == FM_OK)
+        status = read_alignment(m, root, err);
+    if (status == FM_OK && m->kind == FM_MODEL_EMBEDDER)
+        status = read_embedding(m, root, err);
+    if (status == FM_OK && m->kind == FM_MODEL_DETECTOR)
+        status = read_detector(m, root, err);
+    if (status == FM_OK)
+        status = read_calibration(m, root, err);
+    if (status == FM_OK)
+        status = read_runtime(m, root, err);
+    return status;
+}
+
+fm_status fmi_manifest_parse(fmi_manifest *out, const char *text, size_t length, fm_error *err)
+{
+    fmi_manifest own;
+    json_t *root = NULL;
+    fm_status status = fmi_fields_open(&root, text, length, err);
+    if (status != FM_OK)
+        return status;
+    memset(&own, 0, sizeof own);
+    status = read_all(&own, root, err);
+    json_decref(root);
+    if (status != FM_OK) {
+        fmi_manifest_dispose(&own);
+        return status;
+    }
+    *out = own;
+    return FM_OK;
+}
+
+void fmi_manifest_dispose(fmi_manifest *manifest)
+{
+    fmi_free(manifest->name);
+    fmi_free(manifest->source);
+    fmi_free(manifest->license);
+    fmi_free(manifest->training_data);
+    fmi_free(manifest->calibration_dataset);
+    fmi_free(manifest->metric_weights);
+    fmi_free(manifest->calibration.points);
+    memset(manifest, 0, sizeof *manifest);
+}

@@ -1,0 +1,362 @@
+#include "gallery/gallery.h"
+#include "core/error.h"
+#include "core/log.h"
+#include "core/memory.h"
+#include "core/text.h"
+#include "match/metric.h"
+#include "match/verify.h"
+#include <float.h>
+#include <string.h>
+
+enum { DEFAULT_TIMEOUT_MS = 5000 };
+
+/* --- the copy in memory --- */
+
+static void clear_copy(void *user)
+{
+    fmi_index_clear(user);
+}
+
+static fm_status copy_identity(void *user, int64_t identity_no, const char *id, fm_error *err)
+{
+    return fmi_index_add_identity(user, identity_no, id, err);
+}
+
+static fm_status copy_template(void *user, int64_t identity_no, int64_t template_id,
+                               const float *vector, fm_error *err)
+{
+    return fmi_index_add_template(user, identity_no, template_id, vector, err);
+}
+
+/* Others write to the store too. So does this handle, but what it adds is read back here, at the
+ * next search: an enrolment that was stored cannot fail for want of memory. */
+static fm_status update_index(fm_gallery *gallery, fm_error *err)
+{
+    const fmi_sync_target target = {gallery->index, clear_copy, copy_identity, copy_template};
+    bool changed = true;
+    fm_status status = gallery->store->ops->changed(gallery->store, &gallery->sync, &changed, err);
+    if (status != FM_OK || !changed)
+        return status;
+    pthread_rwlock_wrlock(&gallery->index_lock);
+    status = gallery->store->ops->sync(gallery->store, &gallery->sync, &target, err);
+    pthread_rwlock_unlock(&gallery->index_lock);
+    return status;
+}
+
+/* --- opening and closing --- */
+
+static fm_status make_locks(fm_gallery *gallery, fm_error *err)
+{
+    if (pthread_mutex_init(&gallery->store_lock, NULL) != 0)
+        return fmi_fail_memory(err);
+    if (pthread_rwlock_init(&gallery->index_lock, NULL) == 0)
+        return FM_OK;
+    pthread_mutex_destroy(&gallery->store_lock);
+    return fmi_fail_memory(err);
+}
+
+static void make_pin(fmi_pin *pin, const fm_model *model)
+{
+    memset(pin, 0, sizeof *pin);
+    memcpy(pin->model_id, model->id, sizeof pin->model_id);
+    fmi_text_clean(pin->model_name, sizeof pin->model_name, model->manifest.name);
+    pin->dim = model->manifest.embedding.dim;
+    pin->metric = model->manifest.metric;
+}
+
+static bool is_scheme_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' ||
+           c == '-' || c == '.';
+}
+
+/* "sqlite:PATH" or PATH. A colon alone makes no scheme: it may be part of a file's name. */
+static fm_status path_of(const char *uri, const char **path, fm_error *err)
+{
+    static const char ours[] = "sqlite:";
+    const char *end = uri;
+    *path = uri;
+    if (!strncmp(uri, ours, sizeof ours - 1)) {
+        *path = uri + sizeof ours - 1;
+    } else {
+        while (is_scheme_char(*end))
+            end++;
+        if (end > uri && !strncmp(end, "://", 3))
+            return fmi_fail(err, FM_E_UNSUPPORTED,
+                            "%s: this library has no galleries of the scheme %.*s", uri,
+                            (int)(end - uri), uri);
+    }
+    if (**path == '\0')
+        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "the path of the gallery is empty");
+    return FM_OK;
+}
+
+static fm_status open_parts(fm_gallery *gallery, const char *path, const fm_model *model,
+                            const fm_gallery_options *options, fm_error *err)
+{
+    fmi_pin pin;
+    fmi_store_config config = {NULL, gallery->mode,
+                               options->timeout_ms ? options->timeout_ms : DEFAULT_TIMEOUT_MS};
+    fm_status status;
+    if (model) {
+        gallery->model = fmi_model_retain(model);
+        make_pin(&pin, model);
+        config.pin = &pin;
+    }
+    status = fmi_store_sqlite_open(&gallery->store, path, &config, err);
+    if (status != FM_OK || !model)
+        return status;
+    status = fmi_index_new(&gallery->index, &gallery->model->manifest, err);
+    return status == FM_OK ? update_index(gallery, err) : status;
+}
+
+fm_status fmi_gallery_open(fm_gallery **out, const char *uri, const fm_model *model,
+                           const fm_gallery_options *options, fm_error *err)
+{
+    const char *path;
+    fm_gallery *gallery;
+    fm_status status = path_of(uri, &path, err);
+    if (status != FM_OK)
+        return status;
+    gallery = fmi_calloc(1, sizeof *gallery);
+    if (!gallery)
+        return fmi_fail_memory(err);
+    status = make_locks(gallery, err);
+    if (status != FM_OK) {
+        fmi_free(gallery);
+        return status;
+    }
+    gallery->mode = options->mode ? options->mode : FM_GALLERY_CREATE;
+    status = open_parts(gallery, path, model, options, err);
+    if (status == FM_OK)
+        *out = gallery;
+    else
+        fmi_gallery_close(gallery);
+    return status;
+}
+
+void fmi_gallery_close(fm_gallery *gallery)
+{
+    if (!gallery)
+        return;
+    if (gallery->store)
+        gallery->store->ops->close(gallery->store);
+    fmi_index_free(gallery->index);
+    fmi_model_release(gallery->model);
+    pthread_rwlock_destroy(&gallery->index_lock);
+    pthread_mutex_destroy(&gallery->store_lock);
+    fmi_free(gallery);
+}
+
+/* --- writing --- */
+
+fm_status fmi_gallery_add(fm_gallery *gallery, const fmi_new_template *add, fm_enrollment *out,
+                          fm_error *err)
+{
+    fm_status status;
+    pthread_mutex_lock(&gallery->store_lock);
+    status = gallery->store->ops->add(gallery->store, add, out, err);
+    if (status == FM_OK)
+        gallery->sync.valid = false;
+    pthread_mutex_unlock(&gallery->store_lock);
+    return status;
+}
+
+/* The copy follows at once, so that it need not be read anew. If another process has removed
+ * something meanwhile, the rewrites do not add up, and it will be. */
+static void forget(fm_gallery *gallery, const fmi_removal *removal, int64_t template_id)
+{
+    if (!gallery->index)
+        return;
+    pthread_rwlock_wrlock(&gallery->index_lock);
+    if (template_id == 0)
+        fmi_index_remove_identity(gallery->index, removal->identity_no);
+    else
+        fmi_index_remove_template(gallery->index, removal->identity_no, template_id);
+    pthread_rwlock_unlock(&gallery->index_lock);
+    gallery->sync.rewrites++;
+    gallery->sync.valid = false;
+}
+
+fm_status fmi_gallery_remove(fm_gallery *gallery, const char *id, int64_t template_id,
+                             size_t *removed, fm_error *err)
+{
+    fmi_removal removal;
+    fm_status status;
+    pthread_mutex_lock(&gallery->store_lock);
+    status = gallery->store->ops->remove(gallery->store, id, template_id, &removal, err);
+    if (status == FM_OK)
+        forget(gallery, &removal, template_id);
+    pthread_mutex_unlock(&gallery->store_lock);
+    if (status != FM_OK)
+        return status;
+    if (removal.copies_remain)
+        fmi_log(FM_LOG_WARNING, "gallery",
+                "%s: copies of what was removed may remain in the file or its log",
+                gallery->store->name);
+    if (removed)
+        *removed = removal.templates;
+    return FM_OK;
+}
+
+/* --- reading --- */
+
+fm_status fmi_gallery_count(fm_gallery *gallery, int64_t *identities, int64_t *templates,
+                            fm_error *err)
+{
+    fm_status status;
+    pthread_mutex_lock(&gallery->store_lock);
+    status = gallery->store->ops->count(gallery->store, identities, templates, err);
+    pthread_mutex_unlock(&gallery->store_lock);
+    return status;
+}
+
+fm_status fmi_gallery_get(fm_gallery *gallery, const char *id, fm_identity *out, fm_error *err)
+{
+    fm_status status;
+    pthread_mutex_lock(&gallery->store_lock);
+    status = gallery->store->ops->get(gallery->store, id, out, err);
+    pthread_mutex_unlock(&gallery->store_lock);
+    return status;
+}
+
+fm_status fmi_gallery_list(fm_gallery *gallery, const char *after_id, fm_identity *out,
+                           size_t capacity, size_t *count, fm_error *err)
+{
+    fm_status status;
+    pthread_mutex_lock(&gallery->store_lock);
+    status = gallery->store->ops->list(gallery->store, after_id, out, capacity, count, err);
+    pthread_mutex_unlock(&gallery->store_lock);
+    return status;
+}
+
+fm_status fmi_gallery_metadata(fm_gallery *gallery, const char *id, char **text, fm_error *err)
+{
+    fm_status status;
+    pthread_mutex_lock(&gallery->store_lock);
+    status = gallery->store->ops->metadata(gallery->store, id, text, err);
+    pthread_mutex_unlock(&gallery->store_lock);
+    return status;
+}
+
+fm_status fmi_gallery_templates(fm_gallery *gallery, const char *id,
+                                fm_template out[FM_LIMIT_TEMPLATES], size_t *count, fm_error *err)
+{
+    fm_status status;
+    pthread_mutex_lock(&gallery->store_lock);
+    status = gallery->store->ops->templates(gallery->store, id, out, count, err);
+    pthread_mutex_unlock(&gallery->store_lock);
+    return status;
+}
+
+static fm_status visit_vectors(fm_gallery *gallery, const char *id, int64_t template_id,
+                               fmi_vector_fn fn, void *user, fm_error *err)
+{
+    fm_status status;
+    pthread_mutex_lock(&gallery->store_lock);
+    status = gallery->store->ops->vectors(gallery->store, id, template_id, fn, user, err);
+    pthread_mutex_unlock(&gallery->store_lock);
+    return status;
+}
+
+typedef struct vector_copy {
+    float *out;
+    size_t dim;
+} vector_copy;
+
+static fm_status copy_vector(void *user, const float *vector)
+{
+    const vector_copy *copy = user;
+    memcpy(copy->out, vector, copy->dim * sizeof *vector);
+    return FM_OK;
+}
+
+fm_status fmi_gallery_embedding(fm_gallery *gallery, const char *id, int64_t template_id,
+                                float *out, fm_error *err)
+{
+    vector_copy copy = {out, (size_t)gallery->store->pin.dim};
+    return visit_vectors(gallery, id, template_id, copy_vector, &copy, err);
+}
+
+/* --- comparing --- */
+
+typedef struct best_score {
+    const fmi_manifest *manifest;
+    const float *query;
+    float score;
+} best_score;
+
+static fm_status keep_best(void *user, const float *vector)
+{
+    best_score *best = user;
+    float score = fmi_metric_score(best->manifest, best->query, vector);
+    if (score > best->score)
+        best->score = score;
+    return FM_OK;
+}
+
+fm_status fmi_gallery_best_score(fm_gallery *gallery, const char *id, const float *query,
+                                 float *score, fm_error *err)
+{
+    best_score best = {&gallery->model->manifest, query, -FLT_MAX};
+    fm_status status = visit_vectors(gallery, id, 0, keep_best, &best, err);
+    if (status == FM_OK)
+        *score = best.score;
+    return status;
+}
+
+static void tell_match(const fmi_manifest *manifest, const fmi_hit *hit, size_t place,
+                       fm_match *out)
+{
+    memset(out, 0, sizeof *out);
+    memcpy(out->id, hit->id, strlen(hit->id));
+    out->fmr = fmi_calibration_fmr(manifest, hit->score);
+    out->template_id = hit->template_id;
+    out->score = hit->score;
+    out->rank = (int32_t)place + 1;
+}
+
+/* The index is held by the caller. */
+static fm_status search_index(const fm_gallery *gallery, const float *queries, size_t n,
+                              const fm_identify_options *options, fmi_hit *hits, fm_match *matches,
+                              size_t k, size_t *counts, fm_identification *out, fm_error *err)
+{
+    const fmi_manifest *manifest = &gallery->model->manifest;
+    size_t identities = fmi_index_identities(gallery->index);
+    float threshold;
+    fm_status status = fmi_identify_threshold(manifest, options, identities, &threshold, err);
+    if (status != FM_OK)
+        return status;
+    for (size_t q = 0; q < n; q++) {
+        counts[q] = fmi_index_search(gallery->index,
+                                     queries + q * (size_t)manifest->embedding.dim, threshold, k,
+                                     hits);
+        for (size_t i = 0; i < counts[q]; i++)
+            tell_match(manifest, &hits[i], i, &matches[q * k + i]);
+    }
+    out->threshold = threshold;
+    out->fmr = fmi_calibration_fmr(manifest, threshold);
+    out->identities = (int64_t)identities;
+    return FM_OK;
+}
+
+fm_status fmi_gallery_search(fm_gallery *gallery, const float *queries, size_t n,
+                             const fm_identify_options *options, fm_match *matches, size_t k,
+                             size_t *counts, fm_identification *out, fm_error *err)
+{
+    fm_status status;
+    fmi_hit *hits = fmi_alloc_array(k, sizeof *hits);
+    if (!hits)
+        return fmi_fail_memory(err);
+    pthread_mutex_lock(&gallery->store_lock);
+    status = update_index(gallery, err);
+    pthread_mutex_unlock(&gallery->store_lock);
+    if (status == FM_OK) {
+        pthread_rwlock_rdlock(&gallery->index_lock);
+        status =
+            search_index(gallery, queries, n, options, hits, matches, k, counts, out, err);
+        pthread_rwlock_unlock(&gallery->index_lock);
+    }
+    fmi_free(hits);
+    return status;
+}

@@ -1,0 +1,42 @@
+/* The templates of a gallery in memory, and the search among them.
+ *
+ * Identities are told apart by their numbers, which only rise. Any number of threads may search at
+ * once; everything else needs the index for itself. */
+#ifndef FMI_INDEX_H
+#define FMI_INDEX_H
+
+#include "backend/manifest.h"
+#include <facematch/status.h>
+
+typedef struct fmi_index fmi_index;
+
+/* One identity found. id belongs to the index. */
+typedef struct fmi_hit {
+    const char *id;
+    int64_t identity_no, template_id; /* of equally good templates the oldest */
+    float score;
+} fmi_hit;
+
+/* The manifest must outlive the index. */
+fm_status fmi_index_new(fmi_index **out, const fmi_manifest *manifest, fm_error *err);
+void fmi_index_free(fmi_index *index); /* wipes; NULL is a no-op */
+void fmi_index_clear(fmi_index *index);
+
+/* The number must be higher than all before. FM_E_NO_MEMORY leaves the index as it was. */
+fm_status fmi_index_add_identity(fmi_index *index, int64_t identity_no, const char *id,
+                                 fm_error *err);
+/* FM_E_CORRUPT when there is no such identity. */
+fm_status fmi_index_add_template(fmi_index *index, int64_t identity_no, int64_t template_id,
+                                 const float *vector, fm_error *err);
+/* What is not there is ignored. */
+void fmi_index_remove_identity(fmi_index *index, int64_t identity_no);
+void fmi_index_remove_template(fmi_index *index, int64_t identity_no, int64_t template_id);
+
+size_t fmi_index_identities(const fmi_index *index); /* with at least one template */
+
+/* The best k identities that reach the threshold, best first, equal scores in the order of ids.
+ * hits[k]; the same as comparing with every template by fmi_metric_score. */
+size_t fmi_index_search(const fmi_index *index, const float *query, float threshold, size_t k,
+                        fmi_hit *hits);
+
+#endif

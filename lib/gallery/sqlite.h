@@ -1,0 +1,53 @@
+/* What the files of the SQLite store share. */
+#ifndef FMI_SQLITE_H
+#define FMI_SQLITE_H
+
+#include "gallery/store.h"
+#include <sqlite3.h>
+
+typedef struct fmi_sqlite {
+    fmi_store base;
+    sqlite3 *db;
+    char *path; /* as the caller gave it */
+    sqlite3_stmt *data_version;
+    float *vector; /* float32[dim], working memory */
+} fmi_sqlite;
+
+/* sqlite_statement.c: statements, values, errors */
+fm_status fmi_sqlite_fail(const fmi_sqlite *s, int rc, fm_error *err);
+fm_status fmi_sqlite_corrupt(const fmi_sqlite *s, const char *what, fm_error *err);
+fm_status fmi_sqlite_exec(const fmi_sqlite *s, const char *sql, fm_error *err);
+fm_status fmi_sqlite_prepare(const fmi_sqlite *s, sqlite3_stmt **out, const char *sql,
+                             fm_error *err);
+/* One step: *row tells whether there is one. */
+fm_status fmi_sqlite_step(const fmi_sqlite *s, sqlite3_stmt *stmt, bool *row, fm_error *err);
+/* The first column of the only row; FM_E_CORRUPT when there is none. */
+fm_status fmi_sqlite_integer(const fmi_sqlite *s, const char *sql, int64_t *out, fm_error *err);
+/* Run to the end; for statements without rows. */
+fm_status fmi_sqlite_run(const fmi_sqlite *s, sqlite3_stmt *stmt, fm_error *err);
+/* "" to max bytes of UTF-8 without NUL, else FM_E_CORRUPT; out[max + 1]. */
+fm_status fmi_sqlite_text(const fmi_sqlite *s, sqlite3_stmt *stmt, int column, char *out,
+                          size_t max, fm_error *err);
+/* A template's vector into s->vector. */
+fm_status fmi_sqlite_vector(fmi_sqlite *s, sqlite3_stmt *stmt, int column, fm_error *err);
+void fmi_sqlite_rollback(const fmi_sqlite *s);
+fm_status fmi_sqlite_commit(const fmi_sqlite *s, fm_error *err);
+
+/* sqlite_open.c: s->db, checked to be a gallery of this version, and s->base.pin */
+fm_status fmi_sqlite_connect(fmi_sqlite *s, const fmi_store_config *config, fm_error *err);
+int64_t fmi_sqlite_now_ms(void);
+
+/* sqlite_scrub.c: bytes that must be found in no file once they are removed */
+enum { FMI_TRACE_BYTES = 16, FMI_TRACES = 2 * (FM_LIMIT_TEMPLATES + 3) };
+typedef struct fmi_traces {
+    size_t count;
+    struct {
+        unsigned char bytes[FMI_TRACE_BYTES];
+        size_t size;
+    } item[FMI_TRACES];
+} fmi_traces;
+void fmi_traces_add(fmi_traces *traces, const void *bytes, size_t size);
+/* false: copies may remain */
+bool fmi_sqlite_scrub(const fmi_sqlite *s, const fmi_traces *traces);
+
+#endif

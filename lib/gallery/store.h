@@ -1,0 +1,104 @@
+/* Where people and templates are kept. A store is a table of functions, so that a database server can
+ * stand behind a gallery as well as a file.
+ *
+ * A store is confined: the gallery holds a lock around every call. Nothing is changed by a call that
+ * fails, and outputs are untouched. Ids and texts have been checked by the caller. */
+#ifndef FMI_STORE_H
+#define FMI_STORE_H
+
+#include <facematch/gallery.h>
+#include <stdbool.h>
+
+/* The model a gallery is made with, and what of it is needed to read the templates. */
+typedef struct fmi_pin {
+    char model_id[FM_MODEL_ID_SIZE];
+    char model_name[64];
+    int32_t dim;
+    fm_metric metric;
+    int64_t created_ms;
+} fmi_pin;
+
+/* How far a copy of the templates has come. All zero: it is empty. */
+typedef struct fmi_sync {
+    bool valid;             /* false: look again even when nobody else has written */
+    uint32_t token;         /* changes when another connection writes */
+    int64_t rewrites;       /* removals so far: what makes a copy more than incomplete */
+    int64_t last_identity;  /* highest number that is in the copy */
+    int64_t last_template;
+} fmi_sync;
+
+/* The copy, as the store sees it. Both are told in rising order of their numbers. */
+typedef struct fmi_sync_target {
+    void *user;
+    void (*clear)(void *user);
+    fm_status (*identity)(void *user, int64_t identity_no, const char *id, fm_error *err);
+    fm_status (*template)(void *user, int64_t identity_no, int64_t template_id,
+                          const float *vector, fm_error *err);
+} fmi_sync_target;
+
+/* One template to be stored; NULL texts leave what is there. */
+typedef struct fmi_new_template {
+    const char *id, *display_name, *metadata, *label;
+    const float *vector;
+    bool has_quality;
+    float quality;
+} fmi_new_template;
+
+/* What was removed; identity_no as in fmi_sync_target. */
+typedef struct fmi_removal {
+    int64_t identity_no;
+    size_t templates;
+    bool copies_remain; /* bytes of it could not be wiped from the store's files */
+} fmi_removal;
+
+typedef fm_status (*fmi_vector_fn)(void *user, const float *vector);
+
+typedef struct fmi_store fmi_store;
+
+typedef struct fmi_store_ops {
+    void (*close)(fmi_store *store);
+    fm_status (*count)(fmi_store *store, int64_t *identities, int64_t *templates, fm_error *err);
+
+    /* Has something been written that the copy does not have? May say yes too often. */
+    fm_status (*changed)(fmi_store *store, const fmi_sync *sync, bool *changed, fm_error *err);
+    /* Bring the copy up to date, from one state of the store. After a failure `sync` still tells
+     * the truth about the copy. */
+    fm_status (*sync)(fmi_store *store, fmi_sync *sync, const fmi_sync_target *target,
+                      fm_error *err);
+
+    /* Durable when they return. out: template_id, new_identity, templates. */
+    fm_status (*add)(fmi_store *store, const fmi_new_template *add, fm_enrollment *out,
+                     fm_error *err);
+    /* template_id 0: the identity with all it has. A removal counts as one rewrite. */
+    fm_status (*remove)(fmi_store *store, const char *id, int64_t template_id, fmi_removal *out,
+                        fm_error *err);
+
+    fm_status (*get)(fmi_store *store, const char *id, fm_identity *out, fm_error *err);
+    fm_status (*list)(fmi_store *store, const char *after_id, fm_identity *out, size_t capacity,
+                      size_t *count, fm_error *err);
+    /* *text by fmi_alloc */
+    fm_status (*metadata)(fmi_store *store, const char *id, char **text, fm_error *err);
+    fm_status (*templates)(fmi_store *store, const char *id,
+                           fm_template out[FM_LIMIT_TEMPLATES], size_t *count, fm_error *err);
+    /* template_id 0: all of the identity. FM_E_NOT_FOUND when there is none. */
+    fm_status (*vectors)(fmi_store *store, const char *id, int64_t template_id, fmi_vector_fn fn,
+                         void *user, fm_error *err);
+} fmi_store_ops;
+
+struct fmi_store {
+    const fmi_store_ops *ops;
+    fmi_pin pin;      /* as it is written in the store */
+    const char *name; /* for messages */
+};
+
+typedef struct fmi_store_config {
+    const fmi_pin *pin; /* of the model; NULL: any, and nothing is created */
+    fm_gallery_mode mode;
+    int32_t timeout_ms;
+} fmi_store_config;
+
+/* store_sqlite.c */
+fm_status fmi_store_sqlite_open(fmi_store **out, const char *path, const fmi_store_config *config,
+                                fm_error *err);
+
+#endif

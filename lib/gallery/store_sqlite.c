@@ -1,0 +1,700 @@
+#include "core/error.h"
+#include "core/memory.h"
+#include "gallery/sqlite.h"
+#include <math.h>
+#include <string.h>
+
+static fmi_sqlite *self(fmi_store *store)
+{
+    return (fmi_sqlite *)store;
+}
+
+static void sqlite_close_store(fmi_store *store)
+{
+    fmi_sqlite *s = self(store);
+    sqlite3_finalize(s->data_version);
+    sqlite3_close(s->db); /* the last one to close empties the log and removes it */
+    if (s->vector)
+        fmi_free_wiped(s->vector, (size_t)s->base.pin.dim * sizeof *s->vector);
+    fmi_free(s->path);
+    fmi_free(s);
+}
+
+/* Every statement begins with the id as its first parameter. */
+static fm_status prepare_for(const fmi_sqlite *s, sqlite3_stmt **out, const char *sql,
+                             const char *id, fm_error *err)
+{
+    fm_status status = fmi_sqlite_prepare(s, out, sql, err);
+    if (status == FM_OK)
+        sqlite3_bind_text(*out, 1, id, -1, SQLITE_STATIC);
+    return status;
+}
+
+static fm_status fail_no_identity(const char *id, fm_error *err)
+{
+    return fmi_fail(err, FM_E_NOT_FOUND, "there is no identity %s", id);
+}
+
+static fm_status fail_no_template(const char *id, int64_t template_id, fm_error *err)
+{
+    if (template_id == 0)
+        return fmi_fail(err, FM_E_NOT_FOUND, "identity %s has no templates", id);
+    return fmi_fail(err, FM_E_NOT_FOUND, "identity %s has no template %lld", id,
+                    (long long)template_id);
+}
+
+/* *no is 0 when there is none. */
+static fm_status find_identity(const fmi_sqlite *s, const char *id, int64_t *no, fm_error *err)
+{
+    sqlite3_stmt *stmt;
+    bool row = false;
+    fm_status status =
+        prepare_for(s, &stmt, "SELECT identity_no FROM identities WHERE id = ?", id, err);
+    if (status != FM_OK)
+        return status;
+    status = fmi_sqlite_step(s, stmt, &row, err);
+    if (status == FM_OK)
+        *no = row ? sqlite3_column_int64(stmt, 0) : 0;
+    sqlite3_finalize(stmt);
+    return status;
+}
+
+/* Run a statement whose parameters are numbers. */
+static fm_status run_numbers(const fmi_sqlite *s, const char *sql, int64_t a, int64_t b,
+                             fm_error *err)
+{
+    sqlite3_stmt *stmt;
+    fm_status status = fmi_sqlite_prepare(s, &stmt, sql, err);
+    if (status != FM_OK)
+        return status;
+    sqlite3_bind_int64(stmt, 1, a);
+    if (sqlite3_bind_parameter_count(stmt) > 1)
+        sqlite3_bind_int64(stmt, 2, b);
+    status = fmi_sqlite_run(s, stmt, err);
+    sqlite3_finalize(stmt);
+    return status;
+}
+
+static fm_status count_templates(const fmi_sqlite *s, int64_t no, int64_t *count, fm_error *err)
+{
+    sqlite3_stmt *stmt;
+    bool row = false;
+    fm_status status = fmi_sqlite_prepare(
+        s, &stmt, "SELECT count(*) FROM templates WHERE identity_no = ?", err);
+    if (status != FM_OK)
+        return status;
+    sqlite3_bind_int64(stmt, 1, no);
+    status = fmi_sqlite_step(s, stmt, &row, err);
+    if (status == FM_OK)
+        *count = sqlite3_column_int64(stmt, 0);
+    sqlite3_finalize(stmt);
+    return status;
+}
+
+/* --- keeping a copy up to date --- */
+
+static fm_status read_data_version(const fmi_sqlite *s, uint32_t *version, fm_error *err)
+{
+    bool row = false;
+    fm_status status = fmi_sqlite_step(s, s->data_version, &row, err);
+    if (status == FM_OK)
+        *version = (uint32_t)sqlite3_column_int64(s->data_version, 0);
+    sqlite3_reset(s->data_version);
+    return status;
+}
+
+static fm_status sqlite_changed(fmi_store *store, const fmi_sync *sync, bool *changed,
+                                fm_error *err)
+{
+    uint32_t version = 0;
+    fm_status status = read_data_version(self(store), &version, err);
+    if (status == FM_OK)
+        *changed = !sync->valid || version != sync->token;
+    return status;
+}
+
+static fm_status sync_identities(fmi_sqlite *s, fmi_sync *sync, const fmi_sync_target *target,
+                                 fm_error *err)
+{
+    char id[FM_ID_MAX + 1];
+    sqlite3_stmt *stmt;
+    bool row;
+    fm_status status = fmi_sqlite_prepare(s, &stmt,
+                                          "SELECT identity_no, id FROM identities "
+                                          "WHERE identity_no > ? ORDER BY identity_no",
+                                          err);
+    if (status != FM_OK)
+        return status;
+    sqlite3_bind_int64(stmt, 1, sync->last_identity);
+    while ((status = fmi_sqlite_step(s, stmt, &row, err)) == FM_OK && row) {
+        int64_t no = sqlite3_column_int64(stmt, 0);
+        status = no > sync->last_identity ? fmi_sqlite_text(s, stmt, 1, id, FM_ID_MAX, err)
+                                          : fmi_sqlite_corrupt(s, "identities repeat", err);
+        if (status == FM_OK)
+            status = target->identity(target->user, no, id, err);
+        if (status != FM_OK)
+            break;
+        sync->last_identity = no;
+    }
+    sqlite3_finalize(stmt);
+    return status;
+}
+
+static fm_status sync_templates(fmi_sqlite *s, fmi_sync *sync, const fmi_sync_target *target,
+                                fm_error *err)
+{
+    sqlite3_stmt *stmt;
+    bool row;
+    fm_status status = fmi_sqlite_prepare(s, &stmt,
+                                          "SELECT template_id, identity_no, vector FROM templates "
+                                          "WHERE template_id > ? ORDER BY template_id",
+                                          err);
+    if (status != FM_OK)
+        return status;
+    sqlite3_bind_int64(stmt, 1, sync->last_template);
+    while ((status = fmi_sqlite_step(s, stmt, &row, err)) == FM_OK && row) {
+        int64_t id = sqlite3_column_int64(stmt, 0);
+        status = id > sync->last_template ? fmi_sqlite_vector(s, stmt, 2, err)
+                                          : fmi_sqlite_corrupt(s, "templates repeat", err);
+        if (status == FM_OK)
+            status = target->template(target->user, sqlite3_column_int64(stmt, 1), id, s->vector,
+                                      err);
+        if (status != FM_OK)
+            break;
+        sync->last_template = id;
+    }
+    sqlite3_finalize(stmt);
+    return status;
+}
+
+static fm_status sync_inside(fmi_sqlite *s, fmi_sync *sync, const fmi_sync_target *target,
+                             fm_error *err)
+{
+    uint32_t version = 0;
+    int64_t rewrites = 0;
+    fm_status status = read_data_version(s, &version, err);
+    if (status == FM_OK)
+        status = fmi_sqlite_integer(s, "SELECT value FROM meta WHERE key = 'rewrites'", &rewrites,
+                                    err);
+    if (status != FM_OK)
+        return status;
+    if (rewrites != sync->rewrites) {
+        target->clear(target->user);
+        *sync = (fmi_sync){.rewrites = rewrites};
+    }
+    status = sync_identities(s, sync, target, err);
+    if (status == FM_OK)
+        status = sync_templates(s, sync, target, err);
+    if (status == FM_OK) {
+        sync->token = version;
+        sync->valid = true;
+    }
+    return status;
+}
+
+static fm_status sqlite_sync(fmi_store *store, fmi_sync *sync, const fmi_sync_target *target,
+                             fm_error *err)
+{
+    fmi_sqlite *s = self(store);
+    fm_status status = fmi_sqlite_exec(s, "BEGIN", err);
+    if (status != FM_OK)
+        return status;
+    status = sync_inside(s, sync, target, err);
+    fmi_wipe(s->vector, (size_t)s->base.pin.dim * sizeof *s->vector);
+    fmi_sqlite_rollback(s); /* it has only read */
+    return status;
+}
+
+/* --- writing --- */
+
+static void bind_text_or_null(sqlite3_stmt *stmt, int at, const char *text)
+{
+    if (text)
+        sqlite3_bind_text(stmt, at, text, -1, SQLITE_STATIC);
+}
+
+/* Parameters: 1 id, 2 display name, 3 metadata, 4 now */
+static fm_status write_identity(const fmi_sqlite *s, const char *sql, const fmi_new_template *add,
+                                int64_t now, fm_error *err)
+{
+    sqlite3_stmt *stmt;
+    fm_status status = prepare_for(s, &stmt, sql, add->id, err);
+    if (status != FM_OK)
+        return status;
+    bind_text_or_null(stmt, 2, add->display_name);
+    bind_text_or_null(stmt, 3, add->metadata);
+    sqlite3_bind_int64(stmt, 4, now);
+    status = fmi_sqlite_run(s, stmt, err);
+    sqlite3_finalize(stmt);
+    return status;
+}
+
+static fm_status insert_identity(const fmi_sqlite *s, const fmi_new_template *add, int64_t now,
+                                 int64_t *no, fm_error *err)
+{
+    fm_status status = write_identity(
+        s,
+        "INSERT INTO identities (id, display_name, metadata, created_ms, updated_ms) "
+        "VALUES (?1, coalesce(?2, ''), coalesce(?3, '{}'), ?4, ?4)",
+        add, now, err);
+    if (status == FM_OK)
+        *no = sqlite3_last_insert_rowid(s->db);
+    return status;
+}
+
+static fm_status update_identity(const fmi_sqlite *s, const fmi_new_template *add, int64_t now,
+                                 int64_t no, int64_t *templates, fm_error *err)
+{
+    fm_status status = count_templates(s, no, templates, err);
+    if (status != FM_OK)
+        return status;
+    if (*templates >= FM_LIMIT_TEMPLATES)
+        return fmi_fail(err, FM_E_LIMIT, "identity %s has %lld templates, the most that are kept",
+                        add->id, (long long)*templates);
+    return write_identity(s,
+                          "UPDATE identities SET display_name = coalesce(?2, display_name), "
+                          "metadata = coalesce(?3, metadata), updated_ms = ?4 WHERE id = ?1",
+                          add, now, err);
+}
+
+static void floats_to_le(unsigned char *out, const float *values, size_t n)
+{
+    for (size_t i = 0; i < n; i++, out += 4) {
+        uint32_t bits;
+        memcpy(&bits, &values[i], sizeof bits);
+        for (int b = 0; b < 4; b++)
+            out[b] = (unsigned char)(bits >> 8 * b);
+    }
+}
+
+static fm_status insert_template(const fmi_sqlite *s, const fmi_new_template *add, int64_t now,
+                                 int64_t no, fm_error *err)
+{
+    size_t dim = (size_t)s->base.pin.dim, size = dim * sizeof(float);
+    unsigned char *blob = fmi_alloc(size);
+    sqlite3_stmt *stmt = NULL;
+    fm_status status;
+    if (!blob)
+        return fmi_fail_memory(err);
+    status = fmi_sqlite_prepare(s, &stmt,
+                                "INSERT INTO templates (identity_no, created_ms, quality, label, "
+                                "vector) VALUES (?, ?, ?, coalesce(?, ''), ?)",
+                                err);
+    if (status == FM_OK) {
+        floats_to_le(blob, add->vector, dim);
+        sqlite3_bind_int64(stmt, 1, no);
+        sqlite3_bind_int64(stmt, 2, now);
+        if (add->has_quality)
+            sqlite3_bind_double(stmt, 3, (double)add->quality);
+        bind_text_or_null(stmt, 4, add->label);
+        sqlite3_bind_blob(stmt, 5, blob, (int)size, SQLITE_STATIC);
+        status = fmi_sqlite_run(s, stmt, err);
+    }
+    sqlite3_finalize(stmt);
+    fmi_free_wiped(blob, size);
+    return status;
+}
+
+static fm_status add_inside(const fmi_sqlite *s, const fmi_new_template *add, fm_enrollment *out,
+                            fm_error *err)
+{
+    int64_t no = 0, templates = 0, now = fmi_sqlite_now_ms();
+    fm_status status = find_identity(s, add->id, &no, err);
+    if (status != FM_OK)
+        return status;
+    out->new_identity = no == 0;
+    status = no == 0 ? insert_identity(s, add, now, &no, err)
+                     : update_identity(s, add, now, no, &templates, err);
+    if (status == FM_OK)
+        status = insert_template(s, add, now, no, err);
+    out->template_id = sqlite3_last_insert_rowid(s->db);
+    out->templates = (int32_t)templates + 1;
+    return status;
+}
+
+static fm_status sqlite_add(fmi_store *store, const fmi_new_template *add, fm_enrollment *out,
+                            fm_error *err)
+{
+    fmi_sqlite *s = self(store);
+    fm_enrollment result = *out;
+    fm_status status = fmi_sqlite_exec(s, "BEGIN IMMEDIATE", err);
+    if (status != FM_OK)
+        return status;
+    status = add_inside(s, add, &result, err);
+    if (status != FM_OK) {
+        fmi_sqlite_rollback(s);
+        return status;
+    }
+    status = fmi_sqlite_commit(s, err);
+    if (status == FM_OK)
+        *out = result;
+    return status;
+}
+
+/* Rows of vectors that are about to go: as bytes, however damaged they are. */
+static fm_status trace_vectors(const fmi_sqlite *s, int64_t no, int64_t template_id,
+                               fmi_traces *traces, size_t *count, fm_error *err)
+{
+    sqlite3_stmt *stmt;
+    bool row;
+    fm_status status = fmi_sqlite_prepare(s, &stmt,
+                                          "SELECT vector FROM templates WHERE identity_no = ?1 "
+                                          "AND (?2 = 0 OR template_id = ?2)",
+                                          err);
+    if (status != FM_OK)
+        return status;
+    sqlite3_bind_int64(stmt, 1, no);
+    sqlite3_bind_int64(stmt, 2, template_id);
+    while ((status = fmi_sqlite_step(s, stmt, &row, err)) == FM_OK && row) {
+        const void *blob = sqlite3_column_blob(stmt, 0);
+        if (blob)
+            fmi_traces_add(traces, blob, (size_t)sqlite3_column_bytes(stmt, 0));
+        ++*count;
+    }
+    sqlite3_finalize(stmt);
+    return status;
+}
+
+static fm_status trace_texts(const fmi_sqlite *s, const char *id, fmi_traces *traces, fm_error *err)
+{
+    sqlite3_stmt *stmt;
+    bool row = false;
+    fm_status status = prepare_for(
+        s, &stmt, "SELECT id, display_name, metadata FROM identities WHERE id = ?", id, err);
+    if (status != FM_OK)
+        return status;
+    status = fmi_sqlite_step(s, stmt, &row, err);
+    for (int i = 0; row && i < 3; i++) {
+        const void *text = sqlite3_column_text(stmt, i);
+        if (text)
+            fmi_traces_add(traces, text, (size_t)sqlite3_column_bytes(stmt, i));
+    }
+    sqlite3_finalize(stmt);
+    return status;
+}
+
+static fm_status delete_identity(const fmi_sqlite *s, const char *id, int64_t no,
+                                 fmi_traces *traces, fm_error *err)
+{
+    fm_status status = trace_texts(s, id, traces, err);
+    if (status == FM_OK)
+        status = run_numbers(s, "DELETE FROM templates WHERE identity_no = ?", no, 0, err);
+    if (status == FM_OK)
+        status = run_numbers(s, "DELETE FROM identities WHERE identity_no = ?", no, 0, err);
+    return status;
+}
+
+static fm_status delete_template(const fmi_sqlite *s, int64_t no, int64_t template_id,
+                                 fm_error *err)
+{
+    fm_status status =
+        run_numbers(s, "DELETE FROM templates WHERE template_id = ?", template_id, 0, err);
+    if (status == FM_OK)
+        status = run_numbers(s, "UPDATE identities SET updated_ms = ?2 WHERE identity_no = ?1", no,
+                             fmi_sqlite_now_ms(), err);
+    return status;
+}
+
+static fm_status remove_inside(const fmi_sqlite *s, const char *id, int64_t template_id,
+                               fmi_removal *out, fmi_traces *traces, fm_error *err)
+{
+    fm_status status = find_identity(s, id, &out->identity_no, err);
+    if (status == FM_OK && out->identity_no == 0)
+        status = fail_no_identity(id, err);
+    if (status == FM_OK)
+        status = trace_vectors(s, out->identity_no, template_id, traces, &out->templates, err);
+    if (status == FM_OK && template_id != 0 && out->templates == 0)
+        status = fail_no_template(id, template_id, err);
+    if (status == FM_OK)
+        status = template_id == 0 ? delete_identity(s, id, out->identity_no, traces, err)
+                                  : delete_template(s, out->identity_no, template_id, err);
+    if (status == FM_OK)
+        status = fmi_sqlite_exec(s, "UPDATE meta SET value = value + 1 WHERE key = 'rewrites'", err);
+    return status;
+}
+
+static fm_status sqlite_remove(fmi_store *store, const char *id, int64_t template_id,
+                               fmi_removal *out, fm_error *err)
+{
+    fmi_sqlite *s = self(store);
+    fmi_traces traces = {0};
+    fmi_removal result = {0};
+    fm_status status = fmi_sqlite_exec(s, "BEGIN IMMEDIATE", err);
+    if (status != FM_OK)
+        return status;
+    status = remove_inside(s, id, template_id, &result, &traces, err);
+    if (status == FM_OK)
+        status = fmi_sqlite_commit(s, err);
+    else
+        fmi_sqlite_rollback(s);
+    if (status == FM_OK) {
+        result.copies_remain = !fmi_sqlite_scrub(s, &traces);
+        *out = result;
+    }
+    fmi_wipe(&traces, sizeof traces);
+    return status;
+}
+
+/* --- reading --- */
+
+static fm_status sqlite_count(fmi_store *store, int64_t *identities, int64_t *templates,
+                              fm_error *err)
+{
+    fmi_sqlite *s = self(store);
+    sqlite3_stmt *stmt;
+    bool row = false;
+    fm_status status = fmi_sqlite_prepare(
+        s, &stmt, "SELECT (SELECT count(*) FROM identities), (SELECT count(*) FROM templates)",
+        err);
+    if (status != FM_OK)
+        return status;
+    status = fmi_sqlite_step(s, stmt, &row, err);
+    if (status == FM_OK) {
+        *identities = sqlite3_column_int64(stmt, 0);
+        *templates = sqlite3_column_int64(stmt, 1);
+    }
+    sqlite3_finalize(stmt);
+    return status;
+}
+
+#define IDENTITY_COLUMNS                                                                           \
+    "id, display_name, created_ms, updated_ms, "                                                   \
+    "(SELECT count(*) FROM templates t WHERE t.identity_no = i.identity_no)"
+
+static fm_status read_identity(const fmi_sqlite *s, sqlite3_stmt *stmt, fm_identity *out,
+                               fm_error *err)
+{
+    int64_t templates = sqlite3_column_int64(stmt, 4);
+    fm_status status = fmi_sqlite_text(s, stmt, 0, out->id, FM_ID_MAX, err);
+    if (status == FM_OK)
+        status = fmi_sqlite_text(s, stmt, 1, out->display_name, FM_DISPLAY_NAME_MAX, err);
+    if (status != FM_OK)
+        return status;
+    if (templates > FM_LIMIT_TEMPLATES)
+        return fmi_sqlite_corrupt(s, "an identity has too many templates", err);
+    out->created_ms = sqlite3_column_int64(stmt, 2);
+    out->updated_ms = sqlite3_column_int64(stmt, 3);
+    out->templates = (int32_t)templates;
+    return FM_OK;
+}
+
+static fm_status sqlite_get(fmi_store *store, const char *id, fm_identity *out, fm_error *err)
+{
+    fmi_sqlite *s = self(store);
+    fm_identity result = {{0}, {0}, 0, 0, 0, 0};
+    sqlite3_stmt *stmt;
+    bool row = false;
+    fm_status status = prepare_for(
+        s, &stmt, "SELECT " IDENTITY_COLUMNS " FROM identities i WHERE id = ?", id, err);
+    if (status != FM_OK)
+        return status;
+    status = fmi_sqlite_step(s, stmt, &row, err);
+    if (status == FM_OK)
+        status = row ? read_identity(s, stmt, &result, err) : fail_no_identity(id, err);
+    if (status == FM_OK)
+        *out = result;
+    sqlite3_finalize(stmt);
+    return status;
+}
+
+/* A page is put together aside, because the caller's is to stay as it is when a later row fails. It
+ * grows as it fills: the capacity says nothing about how many there are. */
+typedef struct page {
+    fm_identity *items;
+    size_t count, room;
+} page;
+
+static fm_status page_add(page *p, const fmi_sqlite *s, sqlite3_stmt *stmt, fm_error *err)
+{
+    fm_status status;
+    if (p->count == p->room) {
+        size_t room = p->room ? 2 * p->room : 16, bytes;
+        fm_identity *items =
+            fmi_mul_overflows(room, sizeof *items, &bytes) ? NULL : fmi_realloc(p->items, bytes);
+        if (!items)
+            return fmi_fail_memory(err);
+        p->items = items;
+        p->room = room;
+    }
+    memset(&p->items[p->count], 0, sizeof *p->items);
+    status = read_identity(s, stmt, &p->items[p->count], err);
+    p->count += status == FM_OK;
+    return status;
+}
+
+static fm_status sqlite_list(fmi_store *store, const char *after_id, fm_identity *out,
+                             size_t capacity, size_t *count, fm_error *err)
+{
+    fmi_sqlite *s = self(store);
+    page p = {NULL, 0, 0};
+    sqlite3_stmt *stmt;
+    bool row = true;
+    fm_status status = prepare_for(
+        s, &stmt, "SELECT " IDENTITY_COLUMNS " FROM identities i WHERE id > ? ORDER BY id",
+        after_id, err);
+    if (status != FM_OK)
+        return status;
+    while (p.count < capacity && (status = fmi_sqlite_step(s, stmt, &row, err)) == FM_OK && row)
+        if ((status = page_add(&p, s, stmt, err)) != FM_OK)
+            break;
+    sqlite3_finalize(stmt);
+    if (status == FM_OK) {
+        if (p.count)
+            memcpy(out, p.items, p.count * sizeof *out);
+        *count = p.count;
+    }
+    fmi_free(p.items);
+    return status;
+}
+
+static fm_status sqlite_metadata(fmi_store *store, const char *id, char **out, fm_error *err)
+{
+    fmi_sqlite *s = self(store);
+    sqlite3_stmt *stmt;
+    bool row = false;
+    char *text = NULL;
+    fm_status status =
+        prepare_for(s, &stmt, "SELECT metadata FROM identities WHERE id = ?", id, err);
+    if (status != FM_OK)
+        return status;
+    status = fmi_sqlite_step(s, stmt, &row, err);
+    if (status == FM_OK && !row)
+        status = fail_no_identity(id, err);
+    if (status == FM_OK) {
+        text = fmi_alloc(FM_METADATA_MAX + 1);
+        status = text ? fmi_sqlite_text(s, stmt, 0, text, FM_METADATA_MAX, err)
+                      : fmi_fail_memory(err);
+    }
+    sqlite3_finalize(stmt);
+    if (status == FM_OK)
+        *out = text;
+    else
+        fmi_free(text);
+    return status;
+}
+
+static fm_status read_template(const fmi_sqlite *s, sqlite3_stmt *stmt, fm_template *out,
+                               fm_error *err)
+{
+    bool given = sqlite3_column_type(stmt, 2) != SQLITE_NULL;
+    double quality = given ? sqlite3_column_double(stmt, 2) : 0;
+    *out = (fm_template){.template_id = sqlite3_column_int64(stmt, 0),
+                         .created_ms = sqlite3_column_int64(stmt, 1),
+                         .quality = given ? (float)quality : NAN};
+    if (!(quality >= 0 && quality <= 1))
+        return fmi_sqlite_corrupt(s, "a template's quality is not in 0..1", err);
+    return fmi_sqlite_text(s, stmt, 3, out->label, FM_LABEL_MAX, err);
+}
+
+/* An identity without templates gives one row of NULLs. */
+static fm_status sqlite_templates(fmi_store *store, const char *id,
+                                  fm_template out[FM_LIMIT_TEMPLATES], size_t *count,
+                                  fm_error *err)
+{
+    fmi_sqlite *s = self(store);
+    size_t n = 0, rows = 0;
+    sqlite3_stmt *stmt;
+    bool row;
+    fm_status status = prepare_for(
+        s, &stmt,
+        "SELECT template_id, t.created_ms, quality, label FROM identities i LEFT JOIN templates t "
+        "ON t.identity_no = i.identity_no WHERE i.id = ? ORDER BY template_id",
+        id, err);
+    if (status != FM_OK)
+        return status;
+    while ((status = fmi_sqlite_step(s, stmt, &row, err)) == FM_OK && row) {
+        rows++;
+        if (sqlite3_column_type(stmt, 0) == SQLITE_NULL)
+            continue;
+        status = n < FM_LIMIT_TEMPLATES
+                     ? read_template(s, stmt, &out[n++], err)
+                     : fmi_sqlite_corrupt(s, "an identity has too many templates", err);
+        if (status != FM_OK)
+            break;
+    }
+    sqlite3_finalize(stmt);
+    if (status == FM_OK && rows == 0)
+        status = fail_no_identity(id, err);
+    if (status == FM_OK)
+        *count = n;
+    return status;
+}
+
+static fm_status tell_vectors(fmi_sqlite *s, sqlite3_stmt *stmt, size_t *told, fmi_vector_fn fn,
+                              void *user, fm_error *err)
+{
+    bool row;
+    fm_status status;
+    while ((status = fmi_sqlite_step(s, stmt, &row, err)) == FM_OK && row) {
+        status = fmi_sqlite_vector(s, stmt, 0, err);
+        if (status == FM_OK)
+            status = fn(user, s->vector);
+        if (status != FM_OK)
+            break;
+        ++*told;
+    }
+    return status;
+}
+
+static fm_status sqlite_vectors(fmi_store *store, const char *id, int64_t template_id,
+                                fmi_vector_fn fn, void *user, fm_error *err)
+{
+    fmi_sqlite *s = self(store);
+    int64_t no = 0;
+    size_t told = 0;
+    sqlite3_stmt *stmt;
+    fm_status status = find_identity(s, id, &no, err);
+    if (status == FM_OK && no == 0)
+        status = fail_no_identity(id, err);
+    if (status == FM_OK)
+        status = prepare_for(s, &stmt,
+                             "SELECT vector FROM identities i JOIN templates t "
+                             "ON t.identity_no = i.identity_no WHERE i.id = ?1 "
+                             "AND (?2 = 0 OR template_id = ?2) ORDER BY template_id",
+                             id, err);
+    if (status != FM_OK)
+        return status;
+    sqlite3_bind_int64(stmt, 2, template_id);
+    status = tell_vectors(s, stmt, &told, fn, user, err);
+    sqlite3_finalize(stmt);
+    fmi_wipe(s->vector, (size_t)s->base.pin.dim * sizeof *s->vector);
+    return status == FM_OK && told == 0 ? fail_no_template(id, template_id, err) : status;
+}
+
+static const fmi_store_ops sqlite_ops = {
+    sqlite_close_store, sqlite_count, sqlite_changed,  sqlite_sync,      sqlite_add,
+    sqlite_remove,      sqlite_get,   sqlite_list,     sqlite_metadata,  sqlite_templates,
+    sqlite_vectors};
+
+static fm_status open_store(fmi_sqlite *s, const char *path, const fmi_store_config *config,
+                            fm_error *err)
+{
+    fm_status status;
+    s->path = fmi_strdup(path);
+    if (!s->path)
+        return fmi_fail_memory(err);
+    s->base.name = s->path;
+    status = fmi_sqlite_connect(s, config, err);
+    if (status == FM_OK)
+        status = fmi_sqlite_prepare(s, &s->data_version, "PRAGMA data_version", err);
+    if (status != FM_OK)
+        return status;
+    s->vector = fmi_calloc((size_t)s->base.pin.dim, sizeof *s->vector);
+    return s->vector ? FM_OK : fmi_fail_memory(err);
+}
+
+fm_status fmi_store_sqlite_open(fmi_store **out, const char *path, const fmi_store_config *config,
+                                fm_error *err)
+{
+    fmi_sqlite *s = fmi_calloc(1, sizeof *s);
+    fm_status status;
+    if (!s)
+        return fmi_fail_memory(err);
+    s->base.ops = &sqlite_ops;
+    status = open_store(s, path, config, err);
+    if (status == FM_OK)
+        *out = &s->base;
+    else
+        sqlite_close_store(&s->base);
+    return status;
+}

@@ -1,0 +1,1298 @@
+/* Every public function, given what it must refuse: the status it answers, the text it leaves, and
+ * that nothing else is written. What a row calls, tells its name: the last test compares the names
+ * with lib/facematch.map. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "support.h"
+#include <math.h>
+
+enum { TAIL = 16, ERR_FULL = 0, ERR_NONE = 1, ERR_SHORT = 2, ERR_FORMS = 3 };
+
+/* A struct as a program compiled against a newer header would pass it. */
+#define GROWN(type)                                                                                \
+    struct {                                                                                       \
+        type head;                                                                                 \
+        unsigned char tail[TAIL];                                                                  \
+    }
+
+/* Where all rows write to. Before a row all is 0xA5; on failure it must still be. */
+typedef struct outputs {
+    fm_image *image;
+    fm_model *model;
+    fm_session *session;
+    fm_gallery *gallery;
+    size_t count, counts[4];
+    float value, floats[8 * DIM];
+    double number, numbers[4];
+    uint8_t bytes[16];
+    char text[16];
+    fm_status statuses[4];
+    fm_face face, faces[4];
+    fm_identity identity, identities[2];
+    fm_template templates[2];
+    fm_match matches[4];
+    GROWN(fm_build_info) build_info;
+    GROWN(fm_image_info) image_info;
+    GROWN(fm_model_info) model_info;
+    GROWN(fm_gallery_info) gallery_info;
+    GROWN(fm_enrollment) enrollment;
+    GROWN(fm_identification) identification;
+    GROWN(fm_verification) verification;
+    GROWN(fm_pairs_report) report;
+} outputs;
+
+typedef struct inputs {
+    fm_model *embedder, *uncalibrated, *other, *detector;
+    fm_session *session, *detecting, *embedding, *strange;
+    fm_image *photo, *blank;
+    const fm_image *pair[2], *holed[2];
+    fm_gallery *gallery, *read_only, *managed, *plain;
+    int64_t template_id;
+    float vector[2 * DIM], zero[DIM], nan[DIM], infinite[DIM];
+    fm_face known_face;
+    uint8_t pixels[3 * PHOTO_WIDTH * PHOTO_HEIGHT], blank_pixels[3 * PHOTO_WIDTH * PHOTO_HEIGHT];
+    char id_255[256], id_256[257], id_300[301], label_64[65], metadata_long[FM_METADATA_MAX + 16];
+} inputs;
+
+static inputs in;
+static outputs out, before;
+static fm_error row_err;
+static int failures;
+static char called[256][64];
+static size_t called_count;
+
+static const char *const not_utf8[] = {"\xff", "a\xc0\x80", "\xed\xa0\x80", "\xe2\x82",
+                                       "\xf5\x80\x80\x80"};
+enum { NOT_UTF8 = sizeof not_utf8 / sizeof not_utf8[0] };
+
+/* ---- rows ---- */
+
+static void remember(const char *call)
+{
+    size_t length = strcspn(call, "( ");
+    for (size_t i = 0; i < called_count; i++)
+        if (strlen(called[i]) == length && memcmp(called[i], call, length) == 0)
+            return;
+    assert_true(called_count < 256 && length < sizeof called[0]);
+    memcpy(called[called_count], call, length);
+    called[called_count++][length] = '\0';
+}
+
+static void set_sizes(void)
+{
+    out.build_info.head.struct_size = sizeof out.build_info.head;
+    out.image_info.head.struct_size = sizeof out.image_info.head;
+    out.model_info.head.struct_size = sizeof out.model_info.head;
+    out.gallery_info.head.struct_size = sizeof out.gallery_info.head;
+    out.enrollment.head.struct_size = sizeof out.enrollment.head;
+    out.identification.head.struct_size = sizeof out.identification.head;
+    out.verification.head.struct_size = sizeof out.verification.head;
+    out.report.head.struct_size = sizeof out.report.head;
+}
+
+static fm_error *begin(int form)
+{
+    memset(&out, 0xA5, sizeof out);
+    memset(&row_err, 0xA5, sizeof row_err);
+    row_err.struct_size = form == ERR_SHORT ? sizeof row_err - 1 : sizeof row_err;
+    set_sizes();
+    return form == ERR_NONE ? NULL : &row_err;
+}
+
+static int is_filled(const void *block, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if (((const unsigned char *)block)[i] != 0xA5)
+            return 0;
+    return 1;
+}
+
+static void complain(int line, const char *call, const char *what)
+{
+    print_error("line %d: %s\n    %s\n", line, call, what);
+    failures++;
+}
+
+static void check_error(int line, const char *call, int form, fm_status status)
+{
+    int written = !is_filled(&row_err.status, sizeof row_err - offsetof(fm_error, status));
+    if (status == FM_OK || form != ERR_FULL) {
+        if (written)
+            complain(line, call, "the error was written to");
+        return;
+    }
+    if (row_err.status != status)
+        complain(line, call, "err.status is not the status that was returned");
+    if (!memchr(row_err.message, 0, sizeof row_err.message) || row_err.message[0] == '\0')
+        complain(line, call, "the message is empty or has no end");
+    else if (strchr(row_err.message, '\n'))
+        complain(line, call, "the message has more than one line");
+}
+
+static void free_what_was_made(void)
+{
+    if (out.image != before.image)
+        fm_image_free(out.image);
+    if (out.session != before.session)
+        fm_session_free(out.session);
+    if (out.gallery != before.gallery)
+        fm_gallery_close(out.gallery);
+    if (out.model != before.model)
+        fm_model_free(out.model);
+}
+
+static void end(int line, const char *call, int form, fm_status expected, fm_status status)
+{
+    char what[400];
+    remember(call);
+    if (status != expected) {
+        snprintf(what, sizeof what, "answers %s, expected %s: %.200s", fm_status_name(status),
+                 fm_status_name(expected),
+                 form == ERR_FULL && status != FM_OK ? row_err.message : "");
+        complain(line, call, what);
+    }
+    check_error(line, call, form, status);
+    if (status != FM_OK && memcmp(&out, &before, sizeof out) != 0)
+        complain(line, call, "an output was written to");
+    if (status == FM_OK)
+        free_what_was_made();
+}
+
+/* `call` is made with a full, without and with too short an error; `prepare` comes before it. */
+#define ROW(expected, prepare, call)                                                               \
+    do {                                                                                           \
+        for (int form = 0; form < ERR_FORMS; form++) {                                             \
+            fm_error *err = begin(form);                                                           \
+            fm_status status;                                                                      \
+            prepare;                                                                               \
+            memcpy(&before, &out, sizeof before);                                                  \
+            status = call;                                                                         \
+            end(__LINE__, #call, form, expected, status);                                          \
+        }                                                                                          \
+    } while (0)
+
+#define GIVES(expected, call) ROW(expected, (void)0, call)
+#define REFUSED(call)         ROW(FM_E_INVALID_ARGUMENT, (void)0, call)
+
+/* A function that answers nothing: that it returns is all there is to see. */
+#define RETURNS(call)                                                                              \
+    do {                                                                                           \
+        call;                                                                                      \
+        remember(#call);                                                                           \
+    } while (0)
+
+static void expect_newer(int line, const char *call)
+{
+    row_err.message[sizeof row_err.message - 1] = '\0';
+    if (!strstr(row_err.message, "newer"))
+        complain(line, call, "the message does not speak of a newer library");
+}
+
+/* An options struct in all sizes. `call` uses `options`. */
+#define OPTION_SIZES(type, call)                                                                   \
+    do {                                                                                           \
+        GROWN(type) grown;                                                                         \
+        const type *options = &grown.head;                                                         \
+        type##_init(&grown.head, sizeof grown.head);                                               \
+        GIVES(FM_OK, call);                                                                        \
+        memset(&grown, 0, sizeof grown);                                                           \
+        REFUSED(call);                                                                             \
+        grown.head.struct_size = sizeof grown.head - 1;                                            \
+        REFUSED(call);                                                                             \
+        grown.head.struct_size = UINT32_MAX;                                                       \
+        REFUSED(call);                                                                             \
+        grown.head.struct_size = sizeof grown;                                                     \
+        GIVES(FM_OK, call);                                                                        \
+        grown.tail[TAIL - 1] = 1;                                                                  \
+        REFUSED(call);                                                                             \
+        {                                                                                          \
+            fm_error *err = begin(ERR_FULL);                                                       \
+            (void)!(call);                                                                         \
+            expect_newer(__LINE__, #call);                                                         \
+        }                                                                                          \
+    } while (0)
+
+/* An output struct in all sizes. `call` fills out.field. */
+#define OUTPUT_SIZES(field, call)                                                                  \
+    do {                                                                                           \
+        ROW(FM_E_INVALID_ARGUMENT, out.field.head.struct_size = 0, call);                          \
+        ROW(FM_E_INVALID_ARGUMENT, out.field.head.struct_size = sizeof out.field.head - 1, call);  \
+        ROW(FM_OK, out.field.head.struct_size = sizeof out.field, call);                           \
+        if (out.field.head.struct_size != sizeof out.field)                                        \
+            complain(__LINE__, #call, "struct_size was written to");                               \
+        GIVES(FM_OK, call);                                                                        \
+        if (!is_filled(out.field.tail, TAIL))                                                      \
+            complain(__LINE__, #call, "written past struct_size");                                 \
+    } while (0)
+
+/* Text that is no id of an identity. `call` uses `id`; it must answer `known` for a good one. */
+#define ID_TEXTS(good_status, call)                                                                \
+    do {                                                                                           \
+        const char *id = NULL;                                                                     \
+        REFUSED(call);                                                                             \
+        id = "";                                                                                   \
+        REFUSED(call);                                                                             \
+        id = in.id_256;                                                                            \
+        REFUSED(call);                                                                             \
+        id = in.id_300;                                                                            \
+        REFUSED(call);                                                                             \
+        for (int k = 0; k < NOT_UTF8; k++) {                                                       \
+            id = not_utf8[k];                                                                      \
+            REFUSED(call);                                                                         \
+        }                                                                                          \
+        id = in.id_255;                                                                            \
+        GIVES(good_status, call);                                                                  \
+    } while (0)
+
+/* One member of an options struct set to what it must not be; the rest as by default. */
+#define OPTION(expected, type, assignment, call)                                                   \
+    do {                                                                                           \
+        type options_, *options = &options_;                                                       \
+        type##_init(options, sizeof *options);                                                     \
+        options->assignment;                                                                       \
+        GIVES(expected, call);                                                                     \
+    } while (0)
+
+/* ---- fixture ---- */
+
+static void fill_texts(void)
+{
+    memset(in.id_255, 'x', 255);
+    memset(in.id_256, 'x', 256);
+    memset(in.id_300, 'x', 300);
+    memset(in.label_64, 'l', 64);
+    memset(in.metadata_long, ' ', FM_METADATA_MAX - 1);
+    in.metadata_long[0] = '{';
+    in.metadata_long[FM_METADATA_MAX - 1] = ' ';
+    in.metadata_long[FM_METADATA_MAX] = '}';
+}
+
+static void fill_vectors(void)
+{
+    for (int i = 0; i < 2 * DIM; i++)
+        in.vector[i] = i % DIM == 0;
+    memcpy(in.nan, in.vector, sizeof in.nan);
+    memcpy(in.infinite, in.vector, sizeof in.infinite);
+    in.nan[DIM - 1] = NAN;
+    in.infinite[1] = -INFINITY;
+}
+
+static int make_images(fm_error *err)
+{
+    memset(in.pixels, 100, sizeof in.pixels);
+    memset(in.blank_pixels, 100, sizeof in.blank_pixels);
+    draw_square(in.pixels, 120, 80, FACE_SIZE);
+    if (fm_image_from_pixels(&in.photo, in.pixels, sizeof in.pixels, PHOTO_WIDTH, PHOTO_HEIGHT, 0,
+                             FM_PIXEL_RGB8, err) != FM_OK ||
+        fm_image_from_pixels(&in.blank, in.blank_pixels, sizeof in.blank_pixels, PHOTO_WIDTH,
+                             PHOTO_HEIGHT, 0, FM_PIXEL_RGB8, err) != FM_OK)
+        return -1;
+    in.pair[0] = in.pair[1] = in.photo;
+    in.holed[0] = in.photo;
+    return 0;
+}
+
+static int make_sessions(fm_error *err)
+{
+    fm_session_options options;
+    fm_session_options_init(&options, sizeof options);
+    if (load_fake(&in.embedder, CALIBRATED, err) != FM_OK ||
+        load_fake(&in.uncalibrated, UNCALIBRATED, err) != FM_OK ||
+        load_fake(&in.other, OTHER, err) != FM_OK ||
+        load_fake(&in.detector, DETECTOR, err) != FM_OK ||
+        fm_session_create(&in.embedding, in.embedder, &options, err) != FM_OK)
+        return -1;
+    options.detector = in.detector;
+    return fm_session_create(&in.session, in.embedder, &options, err) == FM_OK &&
+                   fm_session_create(&in.strange, in.other, &options, err) == FM_OK &&
+                   fm_session_create(&in.detecting, NULL, &options, err) == FM_OK
+               ? 0
+               : -1;
+}
+
+static int make_galleries(fm_error *err)
+{
+    fm_gallery_options read_only;
+    fm_enrollment added = {.struct_size = sizeof added};
+    fm_gallery_options_init(&read_only, sizeof read_only);
+    read_only.mode = FM_GALLERY_READ_ONLY;
+    if (fm_gallery_open(&in.gallery, test_path("people.fmg"), in.embedder, NULL, err) != FM_OK ||
+        fm_gallery_add(in.gallery, "anna", in.vector, DIM, NULL, &added, err) != FM_OK ||
+        fm_gallery_open(&in.read_only, test_path("people.fmg"), in.embedder, &read_only, err) !=
+            FM_OK ||
+        fm_gallery_open(&in.managed, test_path("people.fmg"), NULL, NULL, err) != FM_OK ||
+        fm_gallery_open(&in.plain, test_path("plain.fmg"), in.uncalibrated, NULL, err) != FM_OK ||
+        fm_gallery_add(in.plain, "anna", in.vector, DIM, NULL, NULL, err) != FM_OK)
+        return -1;
+    in.template_id = added.template_id;
+    return 0;
+}
+
+static int set_up(void **state)
+{
+    fm_error err = {sizeof err, FM_OK, ""};
+    size_t count = 0;
+    (void)state;
+    fill_texts();
+    fill_vectors();
+    if (make_test_folder() == 0 && make_images(&err) == 0 && make_sessions(&err) == 0 &&
+        make_galleries(&err) == 0 &&
+        fm_detect(in.session, in.photo, &in.known_face, 1, &count, &err) == FM_OK && count == 1)
+        return 0;
+    print_error("fixture: %s\n", err.message);
+    return -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    fm_gallery_close(in.gallery);
+    fm_gallery_close(in.read_only);
+    fm_gallery_close(in.managed);
+    fm_gallery_close(in.plain);
+    fm_session_free(in.session);
+    fm_session_free(in.detecting);
+    fm_session_free(in.strange);
+    fm_session_free(in.embedding);
+    fm_model_free(in.embedder);
+    fm_model_free(in.uncalibrated);
+    fm_model_free(in.other);
+    fm_model_free(in.detector);
+    fm_image_free(in.photo);
+    fm_image_free(in.blank);
+    return remove_test_folder();
+}
+
+static int no_failures(void **state)
+{
+    (void)state;
+    failures = 0;
+    return 0;
+}
+
+/* ---- the table ---- */
+
+static void test_version(void **state)
+{
+    (void)state;
+    RETURNS(fm_version());
+    RETURNS(fm_abi_version());
+    RETURNS(fm_status_name(INT32_MIN));
+    assert_string_equal(fm_status_name(INT32_MAX), "FM_E_UNKNOWN");
+    assert_string_equal(fm_status_name(1), "FM_E_UNKNOWN");
+    REFUSED(fm_build_info_get(NULL, err));
+    OUTPUT_SIZES(build_info, fm_build_info_get(&out.build_info.head, err));
+    RETURNS(fm_log_set(NULL, NULL, INT32_MIN));
+    RETURNS(fm_log_set(NULL, NULL, INT32_MAX));
+    assert_int_equal(failures, 0);
+}
+
+/* An init function writes struct_size bytes at most, and nothing where there is no room for it. */
+#define INIT(type)                                                                                 \
+    do {                                                                                           \
+        GROWN(type) grown;                                                                         \
+        RETURNS(type##_init(NULL, sizeof(type)));                                                  \
+        memset(&grown, 0xA5, sizeof grown);                                                        \
+        type##_init(&grown.head, 0);                                                               \
+        type##_init(&grown.head, 3);                                                               \
+        if (!is_filled(&grown, sizeof grown))                                                      \
+            complain(__LINE__, #type "_init", "written to with struct_size below 4");              \
+        type##_init(&grown.head, sizeof(type) - 4);                                                \
+        if (grown.head.struct_size != sizeof(type) - 4 ||                                          \
+            !is_filled((char *)&grown + sizeof(type) - 4, TAIL + 4))                               \
+            complain(__LINE__, #type "_init", "written past struct_size");                         \
+        type##_init(&grown.head, sizeof(type));                                                    \
+        if (grown.head.struct_size != sizeof(type) || !is_filled(grown.tail, TAIL))                \
+            complain(__LINE__, #type "_init", "written past struct_size");                         \
+        type##_init(&grown.head, sizeof grown);                                                    \
+        if (grown.head.struct_size != sizeof grown || grown.tail[0] || grown.tail[TAIL - 1])       \
+            complain(__LINE__, #type "_init", "the tail of a longer struct is not zero");          \
+    } while (0)
+
+static void test_inits(void **state)
+{
+    (void)state;
+    INIT(fm_image_options);
+    INIT(fm_model_options);
+    INIT(fm_session_options);
+    INIT(fm_verify_options);
+    INIT(fm_gallery_options);
+    INIT(fm_enroll_options);
+    INIT(fm_identify_options);
+    assert_int_equal(failures, 0);
+}
+
+static void test_frees_take_null(void **state)
+{
+    (void)state;
+    RETURNS(fm_image_free(NULL));
+    RETURNS(fm_model_free(NULL));
+    RETURNS(fm_session_free(NULL));
+    RETURNS(fm_gallery_close(NULL));
+}
+
+static void test_image_load(void **state)
+{
+    const char *photo = test_path("photo.png");
+    (void)state;
+    GIVES(FM_OK, fm_image_save_file(in.photo, photo, err));
+    REFUSED(fm_image_load_file(NULL, photo, NULL, err));
+    REFUSED(fm_image_load_file(&out.image, NULL, NULL, err));
+    GIVES(FM_E_NOT_FOUND, fm_image_load_file(&out.image, test_path("absent.png"), NULL, err));
+    GIVES(FM_E_IO, fm_image_load_file(&out.image, test_folder, NULL, err));
+    OPTION_SIZES(fm_image_options, fm_image_load_file(&out.image, photo, options, err));
+    OPTION(FM_E_LIMIT, fm_image_options, max_bytes = 1,
+           fm_image_load_file(&out.image, photo, options, err));
+    OPTION(FM_E_LIMIT, fm_image_options, max_pixels = PHOTO_WIDTH * PHOTO_HEIGHT - 1,
+           fm_image_load_file(&out.image, photo, options, err));
+    OPTION(FM_OK, fm_image_options, max_pixels = UINT64_MAX,
+           fm_image_load_file(&out.image, photo, options, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_image_options, reserved = 1,
+           fm_image_load_file(&out.image, photo, options, err));
+    assert_int_equal(failures, 0);
+}
+
+static void test_image_load_memory(void **state)
+{
+    static const char pgm[] = "P5 2 1 255\nab", huge[] = "P5 65535 65535 255\nab";
+    const size_t size = sizeof pgm - 1;
+    (void)state;
+    REFUSED(fm_image_load_memory(NULL, pgm, size, NULL, err));
+    REFUSED(fm_image_load_memory(&out.image, NULL, size, NULL, err));
+    GIVES(FM_E_CORRUPT, fm_image_load_memory(&out.image, pgm, 0, NULL, err));
+    GIVES(FM_E_CORRUPT, fm_image_load_memory(&out.image, pgm, size - 1, NULL, err));
+    GIVES(FM_E_LIMIT, fm_image_load_memory(&out.image, pgm, SIZE_MAX, NULL, err));
+    GIVES(FM_E_LIMIT, fm_image_load_memory(&out.image, huge, sizeof huge - 1, NULL, err));
+    OPTION_SIZES(fm_image_options, fm_image_load_memory(&out.image, pgm, size, options, err));
+    OPTION(FM_E_LIMIT, fm_image_options, max_bytes = size - 1,
+           fm_image_load_memory(&out.image, pgm, size, options, err));
+    OPTION(FM_E_LIMIT, fm_image_options, max_pixels = 1,
+           fm_image_load_memory(&out.image, pgm, size, options, err));
+    assert_int_equal(failures, 0);
+}
+
+static void test_image_from_pixels(void **state)
+{
+    static const int32_t bad_sides[] = {0, -1, INT32_MIN, 65536, INT32_MAX};
+    static const fm_pixel_format bad_formats[] = {0, -1, 6, INT32_MAX, INT32_MIN};
+    const uint8_t *p = in.pixels;
+    (void)state;
+    GIVES(FM_OK, fm_image_from_pixels(&out.image, p, 12, 2, 2, 0, FM_PIXEL_RGB8, err));
+    GIVES(FM_OK, fm_image_from_pixels(&out.image, p, 13, 2, 2, 7, FM_PIXEL_RGB8, err));
+    REFUSED(fm_image_from_pixels(NULL, p, 12, 2, 2, 0, FM_PIXEL_RGB8, err));
+    REFUSED(fm_image_from_pixels(&out.image, NULL, 12, 2, 2, 0, FM_PIXEL_RGB8, err));
+    REFUSED(fm_image_from_pixels(&out.image, p, 11, 2, 2, 0, FM_PIXEL_RGB8, err));
+    REFUSED(fm_image_from_pixels(&out.image, p, 0, 2, 2, 0, FM_PIXEL_RGB8, err));
+    REFUSED(fm_image_from_pixels(&out.image, p, 12, 2, 2, 7, FM_PIXEL_RGB8, err));
+    REFUSED(fm_image_from_pixels(&out.image, p, 12, 2, 2, 5, FM_PIXEL_RGB8, err));
+    REFUSED(fm_image_from_pixels(&out.image, p, SIZE_MAX, 2, 2, SIZE_MAX, FM_PIXEL_RGB8, err));
+    REFUSED(fm_image_from_pixels(&out.image, p, 12, 2, 3, SIZE_MAX / 2, FM_PIXEL_RGB8, err));
+    for (size_t i = 0; i < sizeof bad_sides / sizeof bad_sides[0]; i++) {
+        int32_t side = bad_sides[i];
+        REFUSED(fm_image_from_pixels(&out.image, p, SIZE_MAX, side, 2, 0, FM_PIXEL_GRAY8, err));
+        REFUSED(fm_image_from_pixels(&out.image, p, SIZE_MAX, 2, side, 0, FM_PIXEL_GRAY8, err));
+    }
+    for (size_t i = 0; i < sizeof bad_formats / sizeof bad_formats[0]; i++)
+        REFUSED(fm_image_from_pixels(&out.image, p, 100, 2, 2, 0, bad_formats[i], err));
+    assert_int_equal(failures, 0);
+}
+
+static void test_image_read(void **state)
+{
+    (void)state;
+    REFUSED(fm_image_describe(NULL, &out.image_info.head, err));
+    REFUSED(fm_image_describe(in.photo, NULL, err));
+    OUTPUT_SIZES(image_info, fm_image_describe(in.photo, &out.image_info.head, err));
+    REFUSED(fm_image_copy_rgb(NULL, out.bytes, sizeof out.bytes, NULL, err));
+    GIVES(FM_E_BUFFER_TOO_SMALL, fm_image_copy_rgb(in.photo, out.bytes, 16, NULL, err));
+    GIVES(FM_E_BUFFER_TOO_SMALL, fm_image_copy_rgb(in.photo, NULL, 0, NULL, err));
+    GIVES(FM_E_BUFFER_TOO_SMALL, fm_image_copy_rgb(in.photo, NULL, SIZE_MAX, NULL, err));
+    ROW(FM_E_INVALID_ARGUMENT, (void)0, fm_image_copy_rgb(NULL, NULL, 0, &out.count, err));
+    REFUSED(fm_image_save_file(NULL, test_path("new.png"), err));
+    REFUSED(fm_image_save_file(in.photo, NULL, err));
+    GIVES(FM_E_UNSUPPORTED, fm_image_save_file(in.photo, test_path("new.webp"), err));
+    GIVES(FM_E_UNSUPPORTED, fm_image_save_file(in.photo, test_path("new"), err));
+    GIVES(FM_E_IO, fm_image_save_file(in.photo, test_path("absent/new.png"), err));
+    assert_int_equal(failures, 0);
+}
+
+static void test_image_copy_tells_what_it_needs(void **state)
+{
+    size_t needed = 0;
+    uint8_t byte = 0xA5;
+    (void)state;
+    assert_int_equal(fm_image_copy_rgb(in.photo, &byte, 1, &needed, NULL), FM_E_BUFFER_TOO_SMALL);
+    assert_int_equal(needed, sizeof in.pixels);
+    assert_int_equal(byte, 0xA5);
+}
+
+static void test_image_draw_faces(void **state)
+{
+    fm_face faces[2];
+    (void)state;
+    GIVES(FM_OK, fm_image_draw_faces(&out.image, in.photo, NULL, 0, err));
+    REFUSED(fm_image_draw_faces(NULL, in.photo, NULL, 0, err));
+    REFUSED(fm_image_draw_faces(&out.image, NULL, NULL, 0, err));
+    REFUSED(fm_image_draw_faces(&out.image, in.photo, NULL, 1, err));
+    faces[0] = faces[1] = in.known_face;
+    faces[1].x = NAN;
+    REFUSED(fm_image_draw_faces(&out.image, in.photo, faces, 2, err));
+    faces[1] = in.known_face;
+    faces[1].points[9] = INFINITY;
+    REFUSED(fm_image_draw_faces(&out.image, in.photo, faces, 2, err));
+    faces[1] = in.known_face;
+    faces[1].width = -INFINITY;
+    REFUSED(fm_image_draw_faces(&out.image, in.photo, faces, 2, err));
+    faces[1] = (fm_face){3e38f, -3e38f, 3e38f, 3e38f, 0, {0}};
+    GIVES(FM_OK, fm_image_draw_faces(&out.image, in.photo, faces, 2, err));
+    assert_int_equal(failures, 0);
+}
+
+static void write_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(text, 1, strlen(text), file), strlen(text));
+    assert_int_equal(fclose(file), 0);
+}
+
+#define OTHER_ID "0000000000000000000000000000000000000000000000000000000000000000"
+
+static void test_model_load(void **state)
+{
+    static const char *const other_id[] = {OTHER_ID};
+    static const char *const null_id[] = {NULL};
+    const char *path = test_path("model.fake");
+    (void)state;
+    write_file(path, FAKE_MAGIC CALIBRATED);
+    write_file(test_path("empty.fake"), "");
+    REFUSED(fm_model_load(NULL, path, NULL, err));
+    REFUSED(fm_model_load(&out.model, NULL, NULL, err));
+    GIVES(FM_E_NOT_FOUND, fm_model_load(&out.model, test_path("absent"), NULL, err));
+    GIVES(FM_E_IO, fm_model_load(&out.model, test_folder, NULL, err));
+    GIVES(FM_E_CORRUPT, fm_model_load(&out.model, test_path("empty.fake"), NULL, err));
+    OPTION_SIZES(fm_model_options, fm_model_load(&out.model, path, options, err));
+    OPTION(FM_E_LIMIT, fm_model_options, max_bytes = 10,
+           fm_model_load(&out.model, path, options, err));
+    OPTION(FM_OK, fm_model_options, max_bytes = UINT64_MAX,
+           fm_model_load(&out.model, path, options, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_model_options, reserved = 1,
+           fm_model_load(&out.model, path, options, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_model_options, manifest_json = CALIBRATED,
+           fm_model_load(&out.model, path, options, err));
+    OPTION(FM_E_PERMISSION, fm_model_options, allowed_ids = other_id;
+           options->allowed_ids_count = 1, fm_model_load(&out.model, path, options, err));
+    OPTION(FM_E_PERMISSION, fm_model_options, allowed_ids = other_id,
+           fm_model_load(&out.model, path, options, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_model_options, allowed_ids_count = 1,
+           fm_model_load(&out.model, path, options, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_model_options, allowed_ids = null_id;
+           options->allowed_ids_count = 1, fm_model_load(&out.model, path, options, err));
+    assert_int_equal(failures, 0);
+}
+
+static void test_model_load_memory(void **state)
+{
+    static const char good[] = FAKE_MAGIC CALIBRATED, bare[] = FAKE_MAGIC, junk[] = "not a model";
+    static const char newer[] = FAKE_MAGIC "{\"format\":2}";
+    static const char *const other_id[] = {OTHER_ID};
+    const size_t size = sizeof good - 1;
+    (void)state;
+    REFUSED(fm_model_load_memory(NULL, good, size, NULL, err));
+    REFUSED(fm_model_load_memory(&out.model, NULL, size, NULL, err));
+    GIVES(FM_E_CORRUPT, fm_model_load_memory(&out.model, good, 0, NULL, err));
+    GIVES(FM_E_CORRUPT, fm_model_load_memory(&out.model, junk, sizeof junk - 1, NULL, err));
+    GIVES(FM_E_CORRUPT, fm_model_load_memory(&out.model, good, size - 1, NULL, err));
+    GIVES(FM_E_CORRUPT, fm_model_load_memory(&out.model, bare, sizeof bare - 1, NULL, err));
+    GIVES(FM_E_VERSION, fm_model_load_memory(&out.model, newer, sizeof newer - 1, NULL, err));
+    GIVES(FM_E_LIMIT, fm_model_load_memory(&out.model, good, SIZE_MAX, NULL, err));
+    OPTION_SIZES(fm_model_options, fm_model_load_memory(&out.model, good, size, options, err));
+    OPTION(FM_E_LIMIT, fm_model_options, max_bytes = size - 1,
+           fm_model_load_memory(&out.model, good, size, options, err));
+    OPTION(FM_E_PERMISSION, fm_model_options, allowed_ids = other_id;
+           options->allowed_ids_count = 1,
+           fm_model_load_memory(&out.model, good, size, options, err));
+    OPTION(FM_E_CORRUPT, fm_model_options, manifest_json = "{",
+           fm_model_load_memory(&out.model, bare, sizeof bare - 1, options, err));
+    assert_int_equal(failures, 0);
+}
+
+static void test_model_read(void **state)
+{
+    static const double bad_rates[] = {0, -1, 1, 2, NAN, INFINITY, -INFINITY};
+    (void)state;
+    REFUSED(fm_model_describe(NULL, &out.model_info.head, err));
+    REFUSED(fm_model_describe(in.embedder, NULL, err));
+    OUTPUT_SIZES(model_info, fm_model_describe(in.embedder, &out.model_info.head, err));
+
+    GIVES(FM_OK, fm_model_threshold(in.embedder, 1e-4, &out.value, err));
+    REFUSED(fm_model_threshold(NULL, 1e-3, &out.value, err));
+    REFUSED(fm_model_threshold(in.embedder, 1e-3, NULL, err));
+    for (size_t i = 0; i < sizeof bad_rates / sizeof bad_rates[0]; i++)
+        REFUSED(fm_model_threshold(in.embedder, bad_rates[i], &out.value, err));
+    GIVES(FM_E_LIMIT, fm_model_threshold(in.embedder, 0.99e-4, &out.value, err));
+    GIVES(FM_E_STATE, fm_model_threshold(in.uncalibrated, 1e-3, &out.value, err));
+
+    GIVES(FM_OK, fm_model_fmr(in.embedder, 0.5f, &out.number, err));
+    REFUSED(fm_model_fmr(NULL, 0.5f, &out.number, err));
+    REFUSED(fm_model_fmr(in.embedder, 0.5f, NULL, err));
+    REFUSED(fm_model_fmr(in.embedder, NAN, &out.number, err));
+    REFUSED(fm_model_fmr(in.embedder, INFINITY, &out.number, err));
+    GIVES(FM_E_STATE, fm_model_fmr(in.uncalibrated, 0.5f, &out.number, err));
+    assert_int_equal(failures, 0);
+}
+
+#define SESSION_OPTION(expected, assignment)                                                       \
+    OPTION(expected, fm_session_options, assignment,                                               \
+           fm_session_create(&out.session, in.embedder, options, err))
+
+static void test_session_create(void **state)
+{
+    (void)state;
+    REFUSED(fm_session_create(NULL, in.embedder, NULL, err));
+    REFUSED(fm_session_create(&out.session, NULL, NULL, err));
+    REFUSED(fm_session_create(&out.session, in.detector, NULL, err));
+    GIVES(FM_OK, fm_session_create(&out.session, in.embedder, NULL, err));
+    OPTION_SIZES(fm_session_options, fm_session_create(&out.session, in.embedder, options, err));
+    SESSION_OPTION(FM_E_INVALID_ARGUMENT, detector = in.embedder);
+    SESSION_OPTION(FM_E_INVALID_ARGUMENT, precision = -1);
+    SESSION_OPTION(FM_E_INVALID_ARGUMENT, precision = 3);
+    SESSION_OPTION(FM_E_UNSUPPORTED, precision = FM_PRECISION_BFLOAT16);
+    SESSION_OPTION(FM_E_INVALID_ARGUMENT, threads = -1);
+    SESSION_OPTION(FM_E_INVALID_ARGUMENT, threads = 257);
+    SESSION_OPTION(FM_E_INVALID_ARGUMENT, threads = INT32_MAX);
+    SESSION_OPTION(FM_OK, threads = 256);
+    SESSION_OPTION(FM_E_INVALID_ARGUMENT, flip = 2);
+    SESSION_OPTION(FM_E_INVALID_ARGUMENT, flip = -1);
+    SESSION_OPTION(FM_E_INVALID_ARGUMENT, min_face_px = 11);
+    SESSION_OPTION(FM_E_INVALID_ARGUMENT, min_face_px = -1);
+    SESSION_OPTION(FM_E_INVALID_ARGUMENT, min_face_px = 10001);
+    SESSION_OPTION(FM_OK, min_face_px = 12);
+    SESSION_OPTION(FM_E_INVALID_ARGUMENT, max_faces = -1);
+    SESSION_OPTION(FM_E_INVALID_ARGUMENT, max_faces = 10001);
+    SESSION_OPTION(FM_OK, max_faces = 10000);
+    SESSION_OPTION(FM_E_INVALID_ARGUMENT, selection = 4);
+    SESSION_OPTION(FM_E_INVALID_ARGUMENT, selection = -1);
+    SESSION_OPTION(FM_E_INVALID_ARGUMENT, min_score = NAN);
+    SESSION_OPTION(FM_E_INVALID_ARGUMENT, min_score = INFINITY);
+    SESSION_OPTION(FM_E_INVALID_ARGUMENT, min_score = -0.1f);
+    SESSION_OPTION(FM_E_INVALID_ARGUMENT, min_score = 1.1f);
+    SESSION_OPTION(FM_OK, min_score = 1);
+    assert_int_equal(failures, 0);
+}
+
+static void test_detect_and_align(void **state)
+{
+    fm_face bad = in.known_face;
+    (void)state;
+    GIVES(FM_OK, fm_detect(in.session, in.photo, out.faces, 4, &out.count, err));
+    GIVES(FM_OK, fm_detect(in.session, in.photo, NULL, 0, &out.count, err));
+    REFUSED(fm_detect(NULL, in.photo, out.faces, 4, &out.count, err));
+    REFUSED(fm_detect(in.session, NULL, out.faces, 4, &out.count, err));
+    REFUSED(fm_detect(in.session, in.photo, NULL, 4, &out.count, err));
+    REFUSED(fm_detect(in.session, in.photo, out.faces, 4, NULL, err));
+    GIVES(FM_E_STATE, fm_detect(in.embedding, in.photo, out.faces, 4, &out.count, err));
+
+    GIVES(FM_OK, fm_align(in.session, in.photo, NULL, &out.image, err));
+    GIVES(FM_OK, fm_align(in.embedding, in.photo, &in.known_face, &out.image, err));
+    REFUSED(fm_align(NULL, in.photo, NULL, &out.image, err));
+    REFUSED(fm_align(in.session, NULL, NULL, &out.image, err));
+    REFUSED(fm_align(in.session, in.photo, NULL, NULL, err));
+    GIVES(FM_E_STATE, fm_align(in.embedding, in.photo, NULL, &out.image, err));
+    GIVES(FM_E_STATE, fm_align(in.detecting, in.photo, &in.known_face, &out.image, err));
+    GIVES(FM_E_NOT_FOUND, fm_align(in.session, in.blank, NULL, &out.image, err));
+    bad.points[3] = NAN;
+    REFUSED(fm_align(in.session, in.photo, &bad, &out.image, err));
+    bad.points[3] = INFINITY;
+    REFUSED(fm_align(in.session, in.photo, &bad, &out.image, err));
+    for (int i = 0; i < 2 * FM_POINT_COUNT; i++)
+        bad.points[i] = 50;
+    REFUSED(fm_align(in.session, in.photo, &bad, &out.image, err));
+    for (int i = 0; i < 2 * FM_POINT_COUNT; i++)
+        bad.points[i] = 1e30f * in.known_face.points[i];
+    REFUSED(fm_align(in.session, in.photo, &bad, &out.image, err));
+    for (int i = 0; i < 2 * FM_POINT_COUNT; i++)
+        bad.points[i] = in.known_face.points[i] - 1e5f; /* beyond the image: all border */
+    GIVES(FM_OK, fm_align(in.session, in.photo, &bad, &out.image, err));
+    assert_int_equal(failures, 0);
+}
+
+static void test_embed(void **state)
+{
+    fm_face bad = in.known_face;
+    fm_session *s = in.session;
+    (void)state;
+    GIVES(FM_OK, fm_embed(s, in.photo, NULL, out.floats, DIM, &out.face, &out.count, err));
+    GIVES(FM_OK, fm_embed(s, in.photo, NULL, out.floats, SIZE_MAX, NULL, NULL, err));
+    GIVES(FM_OK,
+          fm_embed(in.embedding, in.photo, &in.known_face, out.floats, DIM, NULL, NULL, err));
+    REFUSED(fm_embed(NULL, in.photo, NULL, out.floats, DIM, &out.face, &out.count, err));
+    REFUSED(fm_embed(s, NULL, NULL, out.floats, DIM, &out.face, &out.count, err));
+    REFUSED(fm_embed(s, in.photo, NULL, NULL, DIM, &out.face, &out.count, err));
+    GIVES(FM_E_BUFFER_TOO_SMALL,
+          fm_embed(s, in.photo, NULL, out.floats, DIM - 1, &out.face, &out.count, err));
+    GIVES(FM_E_BUFFER_TOO_SMALL,
+          fm_embed(s, in.photo, NULL, out.floats, 0, &out.face, &out.count, err));
+    GIVES(FM_E_STATE,
+          fm_embed(in.embedding, in.photo, NULL, out.floats, DIM, &out.face, &out.count, err));
+    GIVES(FM_E_STATE, fm_embed(in.detecting, in.photo, NULL, out.floats, DIM, NULL, NULL, err));
+    GIVES(FM_E_NOT_FOUND, fm_embed(s, in.blank, NULL, out.floats, DIM, &out.face, NULL, err));
+    bad.points[0] = NAN;
+    REFUSED(fm_embed(s, in.photo, &bad, out.floats, DIM, &out.face, &out.count, err));
+    assert_int_equal(failures, 0);
+}
+
+/* The one output that is written though the call fails: how many faces there are, none. */
+static void test_embed_counts_no_faces(void **state)
+{
+    float floats[DIM];
+    size_t count = 7;
+    (void)state;
+    assert_int_equal(fm_embed(in.session, in.blank, NULL, floats, DIM, NULL, &count, NULL),
+                     FM_E_NOT_FOUND);
+    assert_int_equal(count, 0);
+}
+
+#define BATCH_LIMITS(call)                                                                         \
+    do {                                                                                           \
+        size_t n = 0, out_len = 0;                                                                 \
+        GIVES(FM_OK, call);                                                                        \
+        n = 2;                                                                                     \
+        out_len = 2 * DIM;                                                                         \
+        GIVES(FM_OK, call);                                                                        \
+        out_len = 2 * DIM - 1;                                                                     \
+        GIVES(FM_E_BUFFER_TOO_SMALL, call);                                                        \
+        out_len = SIZE_MAX;                                                                        \
+        n = FM_LIMIT_BATCH + 1;                                                                    \
+        REFUSED(call);                                                                             \
+        n = SIZE_MAX;                                                                              \
+        REFUSED(call);                                                                             \
+        n = SIZE_MAX / DIM + 2;                                                                    \
+        REFUSED(call);                                                                             \
+    } while (0)
+
+static void test_embed_many(void **state)
+{
+    fm_session *s = in.session;
+    fm_status *st = out.statuses;
+    float *f = out.floats;
+    (void)state;
+    BATCH_LIMITS(fm_embed_batch(s, in.pair, n, f, out_len, st, err));
+    REFUSED(fm_embed_batch(NULL, in.pair, 2, f, 2 * DIM, st, err));
+    REFUSED(fm_embed_batch(s, NULL, 2, f, 2 * DIM, st, err));
+    REFUSED(fm_embed_batch(s, in.holed, 2, f, 2 * DIM, st, err));
+    REFUSED(fm_embed_batch(s, in.pair, 2, NULL, 2 * DIM, st, err));
+    REFUSED(fm_embed_batch(s, in.pair, 2, f, 2 * DIM, NULL, err));
+    GIVES(FM_OK, fm_embed_batch(s, NULL, 0, NULL, 0, NULL, err));
+    REFUSED(fm_embed_batch(NULL, NULL, 0, NULL, 0, NULL, err));
+    GIVES(FM_E_STATE, fm_embed_batch(in.embedding, in.pair, 2, f, 2 * DIM, st, err));
+    GIVES(FM_E_STATE, fm_embed_batch(in.detecting, in.pair, 2, f, 2 * DIM, st, err));
+
+    BATCH_LIMITS(fm_embed_aligned(s, in.pair, n, f, out_len, err));
+    REFUSED(fm_embed_aligned(NULL, in.pair, 2, f, 2 * DIM, err));
+    REFUSED(fm_embed_aligned(s, NULL, 2, f, 2 * DIM, err));
+    REFUSED(fm_embed_aligned(s, in.holed, 2, f, 2 * DIM, err));
+    REFUSED(fm_embed_aligned(s, in.pair, 2, NULL, 2 * DIM, err));
+    GIVES(FM_OK, fm_embed_aligned(s, NULL, 0, NULL, 0, err));
+    REFUSED(fm_embed_aligned(NULL, NULL, 0, NULL, 0, err));
+    GIVES(FM_E_STATE, fm_embed_aligned(in.detecting, in.pair, 2, f, 2 * DIM, err));
+    assert_int_equal(failures, 0);
+}
+
+/* Vectors and dimensions that no comparison takes. `call` uses `model`, `a`, `b` and `dim`. */
+#define VECTORS(call)                                                                              \
+    do {                                                                                           \
+        static const size_t bad_dims[] = {0, DIM - 1, DIM + 1, SIZE_MAX};                          \
+        const fm_model *model = in.embedder;                                                       \
+        const float *a = in.vector, *b = in.vector;                                                \
+        size_t dim = DIM;                                                                          \
+        GIVES(FM_OK, call);                                                                        \
+        model = NULL;                                                                              \
+        REFUSED(call);                                                                             \
+        model = in.detector;                                                                       \
+        REFUSED(call);                                                                             \
+        model = in.embedder;                                                                       \
+        a = NULL;                                                                                  \
+        REFUSED(call);                                                                             \
+        a = in.nan;                                                                                \
+        REFUSED(call);                                                                             \
+        a = in.infinite;                                                                           \
+        REFUSED(call);                                                                             \
+        a = in.vector;                                                                             \
+        b = NULL;                                                                                  \
+        REFUSED(call);                                                                             \
+        b = in.nan;                                                                                \
+        REFUSED(call);                                                                             \
+        b = in.infinite;                                                                           \
+        REFUSED(call);                                                                             \
+        b = in.vector;                                                                             \
+        for (size_t i = 0; i < 4; i++) {                                                           \
+            dim = bad_dims[i];                                                                     \
+            REFUSED(call);                                                                         \
+        }                                                                                          \
+    } while (0)
+
+/* Operating points that no verification takes. `call` uses `options`. */
+#define VERIFY_OPTIONS(call)                                                                       \
+    do {                                                                                           \
+        OPTION_SIZES(fm_verify_options, call);                                                     \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_verify_options, fmr = NAN, call);                         \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_verify_options, fmr = INFINITY, call);                    \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_verify_options, fmr = -1e-4, call);                       \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_verify_options, fmr = 1, call);                           \
+        OPTION(FM_E_LIMIT, fm_verify_options, fmr = 1e-5, call);                                   \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_verify_options, use_threshold = 2, call);                 \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_verify_options, use_threshold = -1, call);                \
+        OPTION(FM_OK, fm_verify_options, use_threshold = 1; options->fmr = NAN, call);             \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_verify_options, use_threshold = 1;                        \
+               options->threshold = NAN, call);                                                    \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_verify_options, use_threshold = 1;                        \
+               options->threshold = INFINITY, call);                                               \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_verify_options, use_threshold = 1;                        \
+               options->threshold = -INFINITY, call);                                              \
+    } while (0)
+
+static void test_compare(void **state)
+{
+    const float *v = in.vector;
+    fm_verification *to = &out.verification.head;
+    (void)state;
+    VECTORS(fm_compare(model, a, b, dim, &out.value, err));
+    REFUSED(fm_compare(in.embedder, v, v, DIM, NULL, err));
+
+    VECTORS(fm_verify_embeddings(model, a, b, dim, NULL, to, err));
+    REFUSED(fm_verify_embeddings(in.embedder, v, v, DIM, NULL, NULL, err));
+    OUTPUT_SIZES(verification, fm_verify_embeddings(in.embedder, v, v, DIM, NULL, to, err));
+    VERIFY_OPTIONS(fm_verify_embeddings(in.embedder, v, v, DIM, options, to, err));
+    GIVES(FM_E_STATE, fm_verify_embeddings(in.uncalibrated, v, v, DIM, NULL, to, err));
+    assert_int_equal(failures, 0);
+}
+
+static void test_verify(void **state)
+{
+    const fm_image *p = in.photo;
+    fm_session *s = in.session;
+    fm_verification *to = &out.verification.head;
+    (void)state;
+    REFUSED(fm_verify(NULL, p, p, NULL, to, err));
+    REFUSED(fm_verify(s, NULL, p, NULL, to, err));
+    REFUSED(fm_verify(s, p, NULL, NULL, to, err));
+    REFUSED(fm_verify(s, p, p, NULL, NULL, err));
+    OUTPUT_SIZES(verification, fm_verify(s, p, p, NULL, to, err));
+    VERIFY_OPTIONS(fm_verify(s, p, p, options, to, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_verify_options, aligned = 2,
+           fm_verify(s, p, p, options, to, err));
+    OPTION(FM_OK, fm_verify_options, aligned = 1, fm_verify(in.embedding, p, p, options, to, err));
+    GIVES(FM_E_STATE, fm_verify(in.embedding, p, p, NULL, to, err));
+    GIVES(FM_E_STATE, fm_verify(in.detecting, p, p, NULL, to, err));
+    GIVES(FM_E_NOT_FOUND, fm_verify(s, in.blank, p, NULL, to, err));
+    GIVES(FM_E_NOT_FOUND, fm_verify(s, p, in.blank, NULL, to, err));
+    assert_int_equal(failures, 0);
+}
+
+static void test_gallery_open(void **state)
+{
+    const char *uri = test_path("people.fmg"), *absent = test_path("absent.fmg");
+    (void)state;
+    write_file(test_path("text.fmg"),
+               "this is not a gallery, but text that is long enough to be\n");
+    REFUSED(fm_gallery_open(NULL, uri, in.embedder, NULL, err));
+    REFUSED(fm_gallery_open(&out.gallery, NULL, in.embedder, NULL, err));
+    GIVES(FM_E_MODEL_MISMATCH, fm_gallery_open(&out.gallery, uri, in.other, NULL, err));
+    REFUSED(fm_gallery_open(&out.gallery, "", in.embedder, NULL, err));
+    REFUSED(fm_gallery_open(&out.gallery, "sqlite:", in.embedder, NULL, err));
+    REFUSED(fm_gallery_open(&out.gallery, uri, in.detector, NULL, err));
+    GIVES(FM_E_UNSUPPORTED,
+          fm_gallery_open(&out.gallery, "postgresql://host/people", in.embedder, NULL, err));
+    GIVES(FM_E_CORRUPT,
+          fm_gallery_open(&out.gallery, test_path("text.fmg"), in.embedder, NULL, err));
+    GIVES(FM_E_NOT_FOUND, fm_gallery_open(&out.gallery, absent, NULL, NULL, err));
+    OPTION_SIZES(fm_gallery_options, fm_gallery_open(&out.gallery, uri, in.embedder, options, err));
+    OPTION(FM_E_NOT_FOUND, fm_gallery_options, mode = FM_GALLERY_EXISTING,
+           fm_gallery_open(&out.gallery, absent, in.embedder, options, err));
+    OPTION(FM_E_NOT_FOUND, fm_gallery_options, mode = FM_GALLERY_READ_ONLY,
+           fm_gallery_open(&out.gallery, absent, in.embedder, options, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_gallery_options, mode = 4,
+           fm_gallery_open(&out.gallery, uri, in.embedder, options, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_gallery_options, mode = -1,
+           fm_gallery_open(&out.gallery, uri, in.embedder, options, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_gallery_options, timeout_ms = -1,
+           fm_gallery_open(&out.gallery, uri, in.embedder, options, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_gallery_options, reserved = 1,
+           fm_gallery_open(&out.gallery, uri, in.embedder, options, err));
+    assert_int_not_equal(access(absent, F_OK), 0);
+    assert_int_equal(failures, 0);
+}
+
+/* What may stand beside a template. `call` uses `options`. */
+#define ENROLL_OPTIONS(call)                                                                       \
+    do {                                                                                           \
+        OPTION_SIZES(fm_enroll_options, call);                                                     \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_enroll_options, display_name = in.id_256, call);          \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_enroll_options, display_name = "\xff", call);             \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_enroll_options, label = in.label_64, call);               \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_enroll_options, label = "\xc0\x80", call);                \
+        OPTION(FM_OK, fm_enroll_options, label = in.label_64 + 1, call);                           \
+        OPTION(FM_OK, fm_enroll_options, display_name = in.id_255, call);                          \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_enroll_options, metadata_json = "", call);                \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_enroll_options, metadata_json = "[]", call);              \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_enroll_options, metadata_json = "{\"a\":}", call);        \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_enroll_options, metadata_json = "{} {}", call);           \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_enroll_options, metadata_json = "{\"\xff\":1}", call);    \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_enroll_options, metadata_json = in.metadata_long, call);  \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_enroll_options, has_quality = 2, call);                   \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_enroll_options, has_quality = 1;                          \
+               options->quality = NAN, call);                                                      \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_enroll_options, has_quality = 1;                          \
+               options->quality = 1.01f, call);                                                    \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_enroll_options, has_quality = 1;                          \
+               options->quality = -0.01f, call);                                                   \
+    } while (0)
+
+static void test_gallery_enroll(void **state)
+{
+    fm_gallery *g = in.gallery;
+    fm_session *s = in.session;
+    const fm_image *p = in.photo;
+    fm_enrollment *to = &out.enrollment.head;
+    (void)state;
+    REFUSED(fm_gallery_enroll(NULL, s, "enrolled", p, NULL, to, err));
+    REFUSED(fm_gallery_enroll(g, NULL, "enrolled", p, NULL, to, err));
+    REFUSED(fm_gallery_enroll(g, s, "enrolled", NULL, NULL, to, err));
+    GIVES(FM_OK, fm_gallery_enroll(g, s, "enrolled", p, NULL, NULL, err));
+    ID_TEXTS(FM_OK, fm_gallery_enroll(g, s, id, p, NULL, to, err));
+    OUTPUT_SIZES(enrollment, fm_gallery_enroll(g, s, "enrolled", p, NULL, to, err));
+    ENROLL_OPTIONS(fm_gallery_enroll(g, s, "enrolled-options", p, options, to, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_enroll_options, aligned = 2,
+           fm_gallery_enroll(g, s, "enrolled", p, options, to, err));
+    OPTION(FM_OK, fm_enroll_options, aligned = 1,
+           fm_gallery_enroll(g, in.embedding, "enrolled-crop", p, options, to, err));
+    GIVES(FM_E_STATE, fm_gallery_enroll(g, in.embedding, "new", p, NULL, to, err));
+    GIVES(FM_E_STATE, fm_gallery_enroll(g, in.detecting, "new", p, NULL, to, err));
+    GIVES(FM_E_NOT_FOUND, fm_gallery_enroll(g, s, "new", in.blank, NULL, to, err));
+    GIVES(FM_E_STATE, fm_gallery_enroll(in.managed, s, "new", p, NULL, to, err));
+    GIVES(FM_E_PERMISSION, fm_gallery_enroll(in.read_only, s, "new", p, NULL, to, err));
+    GIVES(FM_E_MODEL_MISMATCH, fm_gallery_enroll(g, in.strange, "new", p, NULL, to, err));
+    assert_int_equal(failures, 0);
+}
+
+static void test_gallery_add(void **state)
+{
+    static const size_t bad_dims[] = {0, DIM - 1, DIM + 1, SIZE_MAX};
+    fm_gallery *g = in.gallery;
+    const float *v = in.vector;
+    fm_enrollment *to = &out.enrollment.head;
+    (void)state;
+    REFUSED(fm_gallery_add(NULL, "added", v, DIM, NULL, to, err));
+    REFUSED(fm_gallery_add(g, "added", NULL, DIM, NULL, to, err));
+    REFUSED(fm_gallery_add(g, "added", in.zero, DIM, NULL, to, err));
+    REFUSED(fm_gallery_add(g, "added", in.nan, DIM, NULL, to, err));
+    REFUSED(fm_gallery_add(g, "added", in.infinite, DIM, NULL, to, err));
+    for (size_t i = 0; i < 4; i++)
+        REFUSED(fm_gallery_add(g, "added", v, bad_dims[i], NULL, to, err));
+    GIVES(FM_OK, fm_gallery_add(g, "added", v, DIM, NULL, NULL, err));
+    ID_TEXTS(FM_OK, fm_gallery_add(g, id, v, DIM, NULL, to, err));
+    OUTPUT_SIZES(enrollment, fm_gallery_add(g, "added", v, DIM, NULL, to, err));
+    ENROLL_OPTIONS(fm_gallery_add(g, "added-options", v, DIM, options, to, err));
+    GIVES(FM_E_PERMISSION, fm_gallery_add(in.read_only, "new", v, DIM, NULL, to, err));
+    assert_int_equal(failures, 0);
+}
+
+static void test_gallery_templates_are_limited(void **state)
+{
+    fm_enrollment *to = &out.enrollment.head;
+    (void)state;
+    for (int i = 0; i < FM_LIMIT_TEMPLATES; i++)
+        assert_int_equal(fm_gallery_add(in.gallery, "full", in.vector, DIM, NULL, NULL, NULL),
+                         FM_OK);
+    GIVES(FM_E_LIMIT, fm_gallery_add(in.gallery, "full", in.vector, DIM, NULL, to, err));
+    assert_int_equal(failures, 0);
+}
+
+static void test_gallery_remove(void **state)
+{
+    fm_gallery *g = in.gallery;
+    (void)state;
+    REFUSED(fm_gallery_remove(NULL, "anna", &out.count, err));
+    ID_TEXTS(FM_E_NOT_FOUND, fm_gallery_remove(in.plain, id, &out.count, err));
+    GIVES(FM_E_NOT_FOUND, fm_gallery_remove(g, "stranger", &out.count, err));
+    GIVES(FM_E_PERMISSION, fm_gallery_remove(in.read_only, "anna", &out.count, err));
+
+    REFUSED(fm_gallery_remove_template(NULL, "anna", in.template_id, err));
+    ID_TEXTS(FM_E_NOT_FOUND, fm_gallery_remove_template(in.plain, id, 1, err));
+    GIVES(FM_E_NOT_FOUND, fm_gallery_remove_template(g, "stranger", in.template_id, err));
+    GIVES(FM_E_NOT_FOUND, fm_gallery_remove_template(g, "anna", INT64_MAX, err));
+    REFUSED(fm_gallery_remove_template(g, "anna", 0, err));
+    GIVES(FM_E_NOT_FOUND, fm_gallery_remove_template(g, "anna", in.template_id + 1, err));
+    GIVES(FM_E_PERMISSION, fm_gallery_remove_template(in.read_only, "anna", in.template_id, err));
+    assert_int_equal(failures, 0);
+}
+
+static void test_gallery_look_up(void **state)
+{
+    fm_gallery *g = in.gallery;
+    (void)state;
+    REFUSED(fm_gallery_describe(NULL, &out.gallery_info.head, err));
+    REFUSED(fm_gallery_describe(g, NULL, err));
+    OUTPUT_SIZES(gallery_info, fm_gallery_describe(g, &out.gallery_info.head, err));
+    REFUSED(fm_gallery_count(NULL, &out.count, &out.counts[0], err));
+    GIVES(FM_OK, fm_gallery_count(g, NULL, NULL, err));
+
+    REFUSED(fm_gallery_get(NULL, "anna", &out.identity, err));
+    REFUSED(fm_gallery_get(g, "anna", NULL, err));
+    ID_TEXTS(FM_E_NOT_FOUND, fm_gallery_get(in.plain, id, &out.identity, err));
+
+    REFUSED(fm_gallery_list(NULL, NULL, out.identities, 2, &out.count, err));
+    REFUSED(fm_gallery_list(g, NULL, NULL, 2, &out.count, err));
+    REFUSED(fm_gallery_list(g, NULL, out.identities, 0, &out.count, err));
+    REFUSED(fm_gallery_list(g, NULL, out.identities, 2, NULL, err));
+    REFUSED(fm_gallery_list(g, in.id_256, out.identities, 2, &out.count, err));
+    for (int i = 0; i < NOT_UTF8; i++)
+        REFUSED(fm_gallery_list(g, not_utf8[i], out.identities, 2, &out.count, err));
+    GIVES(FM_OK, fm_gallery_list(g, "", out.identities, 2, &out.count, err));
+    assert_int_equal(failures, 0);
+}
+
+static void test_gallery_look_inside(void **state)
+{
+    fm_gallery *g = in.gallery;
+    const size_t room = sizeof out.text;
+    (void)state;
+    GIVES(FM_OK, fm_gallery_get_metadata(g, "anna", out.text, room, &out.count, err));
+    REFUSED(fm_gallery_get_metadata(NULL, "anna", out.text, room, &out.count, err));
+    ID_TEXTS(FM_E_NOT_FOUND,
+             fm_gallery_get_metadata(in.plain, id, out.text, room, &out.count, err));
+    GIVES(FM_E_BUFFER_TOO_SMALL, fm_gallery_get_metadata(g, "anna", out.text, 2, NULL, err));
+    GIVES(FM_E_BUFFER_TOO_SMALL, fm_gallery_get_metadata(g, "anna", out.text, 0, NULL, err));
+    GIVES(FM_E_BUFFER_TOO_SMALL, fm_gallery_get_metadata(g, "anna", NULL, 0, NULL, err));
+
+    REFUSED(fm_gallery_get_templates(NULL, "anna", out.templates, 2, &out.count, err));
+    REFUSED(fm_gallery_get_templates(g, "anna", NULL, 2, &out.count, err));
+    REFUSED(fm_gallery_get_templates(g, "anna", out.templates, 2, NULL, err));
+    GIVES(FM_OK, fm_gallery_get_templates(g, "anna", NULL, 0, &out.count, err));
+    ID_TEXTS(FM_E_NOT_FOUND, fm_gallery_get_templates(in.plain, id, NULL, 0, &out.count, err));
+
+    GIVES(FM_OK, fm_gallery_get_embedding(g, "anna", in.template_id, out.floats, DIM, err));
+    REFUSED(fm_gallery_get_embedding(NULL, "anna", in.template_id, out.floats, DIM, err));
+    REFUSED(fm_gallery_get_embedding(g, "anna", in.template_id, NULL, DIM, err));
+    GIVES(FM_E_BUFFER_TOO_SMALL,
+          fm_gallery_get_embedding(g, "anna", in.template_id, out.floats, DIM - 1, err));
+    REFUSED(fm_gallery_get_embedding(g, "anna", -1, out.floats, DIM, err));
+    GIVES(FM_E_NOT_FOUND, fm_gallery_get_embedding(g, "anna", INT64_MAX, out.floats, DIM, err));
+    ID_TEXTS(FM_E_NOT_FOUND, fm_gallery_get_embedding(in.plain, id, 1, out.floats, DIM, err));
+    assert_int_equal(failures, 0);
+}
+
+static void test_gallery_metadata_tells_what_it_needs(void **state)
+{
+    char text[2] = {'x', 'x'};
+    size_t needed = 0;
+    (void)state;
+    assert_int_equal(fm_gallery_get_metadata(in.gallery, "anna", text, 2, &needed, NULL),
+                     FM_E_BUFFER_TOO_SMALL);
+    assert_int_equal(needed, 3);
+    assert_memory_equal(text, "xx", 2);
+}
+
+/* Operating points that no identification takes. `call` uses `options`. */
+#define IDENTIFY_OPTIONS(call)                                                                     \
+    do {                                                                                           \
+        OPTION_SIZES(fm_identify_options, call);                                                   \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_identify_options, fpir = NAN, call);                      \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_identify_options, fpir = INFINITY, call);                 \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_identify_options, fpir = -0.1, call);                     \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_identify_options, fpir = 1, call);                        \
+        OPTION(FM_OK, fm_identify_options, fpir = 1e-12, call);                                    \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_identify_options, use_threshold = 2, call);               \
+        OPTION(FM_OK, fm_identify_options, use_threshold = 1; options->fpir = NAN, call);          \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_identify_options, use_threshold = 1;                      \
+               options->threshold = NAN, call);                                                    \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_identify_options, use_threshold = 1;                      \
+               options->threshold = INFINITY, call);                                               \
+    } while (0)
+
+static void test_identify(void **state)
+{
+    fm_gallery *g = in.gallery;
+    fm_session *s = in.session;
+    const fm_image *p = in.photo;
+    fm_match *m = out.matches;
+    size_t *c = &out.count;
+    fm_identification *to = &out.identification.head;
+    (void)state;
+    REFUSED(fm_identify(NULL, s, p, NULL, m, 4, c, to, err));
+    REFUSED(fm_identify(g, NULL, p, NULL, m, 4, c, to, err));
+    REFUSED(fm_identify(g, s, NULL, NULL, m, 4, c, to, err));
+    REFUSED(fm_identify(g, s, p, NULL, NULL, 4, c, to, err));
+    REFUSED(fm_identify(g, s, p, NULL, m, 4, NULL, to, err));
+    REFUSED(fm_identify(g, s, p, NULL, m, 0, c, to, err));
+    REFUSED(fm_identify(g, s, p, NULL, m, FM_LIMIT_MATCHES + 1, c, to, err));
+    REFUSED(fm_identify(g, s, p, NULL, m, SIZE_MAX, c, to, err));
+    GIVES(FM_OK, fm_identify(g, s, p, NULL, m, 4, c, NULL, err));
+    OUTPUT_SIZES(identification, fm_identify(g, s, p, NULL, m, 4, c, to, err));
+    IDENTIFY_OPTIONS(fm_identify(g, s, p, options, m, 4, c, to, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_identify_options, aligned = -1,
+           fm_identify(g, s, p, options, m, 4, c, to, err));
+    OPTION(FM_OK, fm_identify_options, aligned = 1,
+           fm_identify(g, in.embedding, p, options, m, 4, c, to, err));
+    GIVES(FM_E_STATE, fm_identify(g, in.embedding, p, NULL, m, 4, c, to, err));
+    GIVES(FM_E_STATE, fm_identify(g, in.detecting, p, NULL, m, 4, c, to, err));
+    GIVES(FM_E_STATE, fm_identify(in.managed, s, p, NULL, m, 4, c, to, err));
+    GIVES(FM_E_MODEL_MISMATCH, fm_identify(g, in.strange, p, NULL, m, 4, c, to, err));
+    GIVES(FM_E_NOT_FOUND, fm_identify(g, s, in.blank, NULL, m, 4, c, to, err));
+    assert_int_equal(failures, 0);
+}
+
+static void test_gallery_search(void **state)
+{
+    static const size_t bad_dims[] = {0, DIM - 1, DIM + 1, SIZE_MAX};
+    fm_gallery *g = in.gallery;
+    const float *v = in.vector;
+    fm_match *m = out.matches;
+    size_t *c = out.counts;
+    fm_identification *to = &out.identification.head;
+    (void)state;
+    GIVES(FM_OK, fm_gallery_search(g, v, 2, DIM, NULL, m, 2, c, NULL, err));
+    GIVES(FM_OK, fm_gallery_search(g, NULL, 0, DIM, NULL, NULL, 1, NULL, NULL, err));
+    REFUSED(fm_gallery_search(NULL, v, 1, DIM, NULL, m, 2, c, to, err));
+    REFUSED(fm_gallery_search(g, NULL, 1, DIM, NULL, m, 2, c, to, err));
+    REFUSED(fm_gallery_search(g, v, 1, DIM, NULL, NULL, 2, c, to, err));
+    REFUSED(fm_gallery_search(g, v, 1, DIM, NULL, m, 2, NULL, to, err));
+    REFUSED(fm_gallery_search(g, in.nan, 1, DIM, NULL, m, 2, c, to, err));
+    REFUSED(fm_gallery_search(g, in.infinite, 1, DIM, NULL, m, 2, c, to, err));
+    REFUSED(fm_gallery_search(g, v, FM_LIMIT_BATCH + 1, DIM, NULL, m, 2, c, to, err));
+    REFUSED(fm_gallery_search(g, v, SIZE_MAX, DIM, NULL, m, 2, c, to, err));
+    REFUSED(fm_gallery_search(g, v, 1, DIM, NULL, m, 0, c, to, err));
+    REFUSED(fm_gallery_search(g, v, 1, DIM, NULL, m, FM_LIMIT_MATCHES + 1, c, to, err));
+    REFUSED(fm_gallery_search(g, v, 1, DIM, NULL, m, SIZE_MAX, c, to, err));
+    for (size_t i = 0; i < 4; i++)
+        REFUSED(fm_gallery_search(g, v, 1, bad_dims[i], NULL, m, 2, c, to, err));
+    OUTPUT_SIZES(identification, fm_gallery_search(g, v, 1, DIM, NULL, m, 2, c, to, err));
+    IDENTIFY_OPTIONS(fm_gallery_search(g, v, 1, DIM, options, m, 2, c, to, err));
+    GIVES(FM_E_STATE, fm_gallery_search(in.managed, v, 1, DIM, NULL, m, 2, c, to, err));
+    GIVES(FM_E_STATE, fm_gallery_search(in.plain, v, 1, DIM, NULL, m, 2, c, to, err));
+    assert_int_equal(failures, 0);
+}
+
+static void test_verify_identity(void **state)
+{
+    fm_gallery *g = in.gallery;
+    fm_session *s = in.session;
+    const fm_image *p = in.photo;
+    fm_verification *to = &out.verification.head;
+    (void)state;
+    REFUSED(fm_verify_identity(NULL, s, "anna", p, NULL, to, err));
+    REFUSED(fm_verify_identity(g, NULL, "anna", p, NULL, to, err));
+    REFUSED(fm_verify_identity(g, s, "anna", NULL, NULL, to, err));
+    REFUSED(fm_verify_identity(g, s, "anna", p, NULL, NULL, err));
+    OUTPUT_SIZES(verification, fm_verify_identity(g, s, "anna", p, NULL, to, err));
+    VERIFY_OPTIONS(fm_verify_identity(g, s, "anna", p, options, to, err));
+    GIVES(FM_E_NOT_FOUND, fm_verify_identity(g, s, "stranger", p, NULL, to, err));
+    GIVES(FM_E_NOT_FOUND, fm_verify_identity(g, s, "anna", in.blank, NULL, to, err));
+    GIVES(FM_E_MODEL_MISMATCH, fm_verify_identity(g, in.strange, "anna", p, NULL, to, err));
+    ID_TEXTS(FM_OK, fm_verify_identity(g, s, id, p, NULL, to, err));
+    GIVES(FM_E_STATE, fm_verify_identity(g, in.embedding, "anna", p, NULL, to, err));
+    GIVES(FM_E_STATE, fm_verify_identity(g, in.detecting, "anna", p, NULL, to, err));
+    GIVES(FM_E_STATE, fm_verify_identity(in.managed, s, "anna", p, NULL, to, err));
+    assert_int_equal(failures, 0);
+}
+
+static void test_evaluate(void **state)
+{
+    float scores[] = {0.9f, 0.1f, 0.8f, 0.2f}, bad_scores[] = {0.9f, INFINITY, 0.8f, 0.2f};
+    uint8_t genuine[] = {1, 0, 1, 0}, all_genuine[] = {1, 1, 1, 1}, odd[] = {1, 0, 2, 0};
+    int32_t folds[] = {0, 0, 1, 1}, negative[] = {0, 0, -1, 1}, large[] = {0, 0, 0, 1000};
+    double fars[] = {0.5}, zero[] = {0}, one[] = {1}, nan[] = {NAN};
+    fm_pairs_report *to = &out.report.head;
+    double *t = out.numbers;
+    (void)state;
+    REFUSED(fm_evaluate_pairs(NULL, genuine, folds, 4, fars, 1, t, to, err));
+    REFUSED(fm_evaluate_pairs(scores, NULL, folds, 4, fars, 1, t, to, err));
+    REFUSED(fm_evaluate_pairs(scores, genuine, folds, 0, fars, 1, t, to, err));
+    REFUSED(fm_evaluate_pairs(scores, genuine, folds, FM_LIMIT_PAIRS + 1u, fars, 1, t, to, err));
+    REFUSED(fm_evaluate_pairs(scores, genuine, folds, SIZE_MAX, fars, 1, t, to, err));
+    REFUSED(fm_evaluate_pairs(scores, genuine, folds, 4, NULL, 1, t, to, err));
+    REFUSED(fm_evaluate_pairs(scores, genuine, folds, 4, fars, 1, NULL, to, err));
+    REFUSED(fm_evaluate_pairs(scores, genuine, folds, 4, fars, 1, t, NULL, err));
+    REFUSED(fm_evaluate_pairs(scores, genuine, folds, 4, zero, 1, t, to, err));
+    REFUSED(fm_evaluate_pairs(scores, genuine, folds, 4, one, 1, t, to, err));
+    REFUSED(fm_evaluate_pairs(scores, genuine, folds, 4, nan, 1, t, to, err));
+    REFUSED(fm_evaluate_pairs(bad_scores, genuine, folds, 4, fars, 1, t, to, err));
+    REFUSED(fm_evaluate_pairs(scores, all_genuine, folds, 4, fars, 1, t, to, err));
+    REFUSED(fm_evaluate_pairs(scores, odd, folds, 4, fars, 1, t, to, err));
+    REFUSED(fm_evaluate_pairs(scores, genuine, negative, 4, fars, 1, t, to, err));
+    REFUSED(fm_evaluate_pairs(scores, genuine, large, 4, fars, 1, t, to, err));
+    GIVES(FM_OK, fm_evaluate_pairs(scores, genuine, NULL, 4, NULL, 0, NULL, to, err));
+    OUTPUT_SIZES(report, fm_evaluate_pairs(scores, genuine, folds, 4, fars, 1, t, to, err));
+    assert_int_equal(failures, 0);
+}
+
+/* Runs last: has every function of the map been in a row? */
+static void test_all_functions_are_in_the_table(void **state)
+{
+    FILE *map = fopen(FM_MAP_FILE, "r");
+    char line[256], name[64];
+    size_t names = 0;
+    (void)state;
+    assert_non_null(map);
+    while (fgets(line, sizeof line, map)) {
+        size_t i = 0;
+        if (sscanf(line, " fm_%60[a-z0-9_];", name + 3) != 1)
+            continue;
+        memcpy(name, "fm_", 3);
+        while (i < called_count && strcmp(called[i], name) != 0)
+            i++;
+        if (i == called_count)
+            complain(__LINE__, name, "is in no row");
+        names++;
+    }
+    fclose(map);
+    assert_int_equal(failures, 0);
+    assert_int_equal(names, called_count);
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, no_failures)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_version),
+        TEST(test_inits),
+        TEST(test_frees_take_null),
+        TEST(test_image_load),
+        TEST(test_image_load_memory),
+        TEST(test_image_from_pixels),
+        TEST(test_image_read),
+        TEST(test_image_copy_tells_what_it_needs),
+        TEST(test_image_draw_faces),
+        TEST(test_model_load),
+        TEST(test_model_load_memory),
+        TEST(test_model_read),
+        TEST(test_session_create),
+        TEST(test_detect_and_align),
+        TEST(test_embed),
+        TEST(test_embed_counts_no_faces),
+        TEST(test_embed_many),
+        TEST(test_compare),
+        TEST(test_verify),
+        TEST(test_gallery_open),
+        TEST(test_gallery_enroll),
+        TEST(test_gallery_add),
+        TEST(test_gallery_templates_are_limited),
+        TEST(test_gallery_remove),
+        TEST(test_gallery_look_up),
+        TEST(test_gallery_look_inside),
+        TEST(test_gallery_metadata_tells_what_it_needs),
+        TEST(test_identify),
+        TEST(test_gallery_search),
+        TEST(test_verify_identity),
+        TEST(test_evaluate),
+        TEST(test_all_functions_are_in_the_table),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

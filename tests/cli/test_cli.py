@@ -1,0 +1,780 @@
+"""The command line as its users meet it: exit statuses, JSON, and what bad input does (nothing).
+
+FACEMATCH_BIN is the program, FACEMATCH_MODELS the folder of models, FACEMATCH_PHOTOS a folder with
+obama.jpg and the other photographs of PyPI's face_recognition.
+"""
+import json
+import os
+import pty
+import re
+import shutil
+import signal
+import struct
+import subprocess
+import tempfile
+import unittest
+import zipfile
+import zlib
+
+PROGRAM = os.path.abspath(os.environ.get("FACEMATCH_BIN", "build/bin/facematch"))
+MODELS = os.path.abspath(os.environ.get("FACEMATCH_MODELS", "models"))
+PHOTOS = os.path.abspath(os.environ.get("FACEMATCH_PHOTOS", "build/photos"))
+YES, NO, ERROR = 0, 1, 2
+NOBODY_USER = 65534
+
+
+def missing():
+    for what, path in (("FACEMATCH_BIN", PROGRAM), ("FACEMATCH_MODELS", MODELS + "/mtcnn.pt"),
+                       ("FACEMATCH_PHOTOS", PHOTOS + "/obama.jpg")):
+        if not os.path.exists(path):
+            return f"{path} is absent: set {what}"
+    return None
+
+
+def photo(name):
+    return os.path.join(PHOTOS, name)
+
+
+def chunk(kind, data):
+    return (struct.pack(">I", len(data)) + kind + data +
+            struct.pack(">I", zlib.crc32(kind + data)))
+
+
+def png(width, height, rows):
+    """A grey PNG; rows is what the data holds, whatever the header claims."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) +
+            chunk(b"IEND", b""))
+
+
+def grey_png(width, height):
+    return png(width, height, (b"\0" + b"\x80" * width) * height)
+
+
+@unittest.skipIf(missing(), missing() or "")
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="facematch-cli-")
+        self.addCleanup(shutil.rmtree, self.folder)
+        os.chmod(self.folder, 0o755)
+
+    def path(self, name, data=None):
+        path = os.path.join(self.folder, name)
+        if data is not None:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb") as file:
+                file.write(data)
+        return path
+
+    def start(self, *args, **more):
+        environment = dict(os.environ, FACEMATCH_MODELS=MODELS)
+        return subprocess.Popen([PROGRAM, *args], env=environment, **more)
+
+    def run_program(self, *args, **more):
+        process = self.start(*args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)
+        out, err = process.communicate(timeout=300)
+        self.out, self.err = out.decode(), err.decode(errors="replace")
+        self.assertNotIn("terminate called", self.err)
+        self.assertNotIn("frame #", self.err)
+        return process.returncode
+
+    def expect(self, status, *args, **more):
+        got = self.run_program(*args, **more)
+        self.assertEqual(got, status, f"facematch {args}\n{self.out}\n{self.err}")
+        return self.out
+
+    def results(self, status, *args, **more):
+        lines = self.expect(status, *args, "--json", **more).splitlines()
+        return [json.loads(line) for line in lines]
+
+    def result(self, status, *args, **more):
+        objects = self.results(status, *args, **more)
+        self.assertEqual(len(objects), 1, objects)
+        return objects[0]
+
+    def snapshot(self):
+        """Everything in the test's folder, with its bytes."""
+        found = {}
+        for folder, _, names in os.walk(self.folder):
+            for name in names:
+                path = os.path.join(folder, name)
+                with open(path, "rb") as file:
+                    found[path] = file.read()
+        return found
+
+    def refused(self, *args, names, code=None, **more):
+        """The command fails, says why, names the culprit, and leaves everything as it was."""
+        before = self.snapshot()
+        objects = self.results(ERROR, *args, **more)
+        errors = [o for o in objects if "error" in o]
+        self.assertTrue(errors, objects)
+        told = " ".join(o.get("image", "") + " " + o["message"] for o in errors)
+        self.assertIn(names, told)
+        self.assertIn(names, self.err)
+        for line in self.err.splitlines():
+            self.assertTrue(line.startswith("facematch: "), self.err)
+        if code:
+            self.assertEqual(errors[0]["error"], code, errors)
+        self.assertEqual(self.snapshot(), before)
+
+
+class Verify(Case):
+    KEYS = {"match", "score", "threshold", "fmr", "model"}
+
+    def check(self, answer, *args):
+        result = self.result(YES if answer else NO, "verify", *args)
+        self.assertEqual(set(result), self.KEYS)
+        self.assertIs(result["match"], answer)
+        self.assertEqual(result["score"] >= result["threshold"], answer)
+        return result
+
+    def test_same_person(self):
+        result = self.check(True, photo("obama.jpg"), photo("obama2.jpg"))
+        self.assertEqual(result["model"], "mobilefacenet")
+        self.assertLess(result["fmr"], 1e-3)
+
+    def test_two_people(self):
+        self.check(False, photo("obama.jpg"), photo("biden.jpg"))
+
+    def test_other_model(self):
+        self.check(True, "--model", "dlib-resnet-v1", photo("obama.jpg"), photo("obama2.jpg"))
+        self.check(False, "--model", MODELS + "/dlib-resnet-v1.pt", photo("obama.jpg"),
+                   photo("biden.jpg"))
+
+    def test_threshold_decides(self):
+        pair = photo("obama.jpg"), photo("obama2.jpg")
+        result = self.check(False, "--threshold", "0.999", *pair)
+        self.assertAlmostEqual(result["threshold"], 0.999, places=6)
+        self.check(True, "--threshold", "-0.5", photo("obama.jpg"), photo("biden.jpg"))
+
+    def test_stricter_rate_has_higher_threshold(self):
+        pair = photo("obama.jpg"), photo("obama2.jpg")
+        strict = self.result(YES, "verify", "--fmr", "1e-3", *pair)
+        loose = self.result(YES, "verify", "--fmr", "1e-2", *pair)
+        self.assertGreater(strict["threshold"], loose["threshold"])
+        self.assertEqual(strict["score"], loose["score"])
+
+    def test_human_answer(self):
+        self.assertTrue(self.expect(YES, "verify", photo("obama.jpg"), photo("obama2.jpg"))
+                        .startswith("same person: score "))
+        self.assertTrue(self.expect(NO, "verify", photo("obama.jpg"), photo("biden.jpg"))
+                        .startswith("not the same person: score "))
+
+    def test_conflicting_options(self):
+        pair = photo("obama.jpg"), photo("obama2.jpg")
+        self.expect(ERROR, "verify", "--fmr", "1e-3", "--threshold", "0.5", *pair)
+        self.expect(ERROR, "verify", "--id", "obama", photo("obama.jpg"))
+        self.expect(ERROR, "verify", photo("obama.jpg"))
+
+
+class Detect(Case):
+    def test_json(self):
+        result = self.result(YES, "detect", photo("obama.jpg"))
+        self.assertEqual(set(result), {"image", "width", "height", "count", "faces"})
+        self.assertEqual(result["image"], photo("obama.jpg"))
+        self.assertEqual(result["count"], 1)
+        face = result["faces"][0]
+        self.assertEqual(set(face), {"x", "y", "width", "height", "score", "points"})
+        self.assertEqual([len(p) for p in face["points"]], [2] * 5)
+        self.assertGreater(face["score"], 0.9)
+        self.assertLess(face["points"][0][0], face["points"][1][0])
+
+    def test_draw(self):
+        out = self.path("faces.png")
+        self.expect(YES, "detect", "--draw", out, photo("obama.jpg"))
+        plain = self.result(YES, "detect", photo("obama.jpg"))
+        with open(out, "rb") as file:
+            head = file.read(24)
+        self.assertEqual(head[:8], b"\x89PNG\r\n\x1a\n")
+        self.assertEqual(struct.unpack(">II", head[16:24]), (plain["width"], plain["height"]))
+
+    def test_draw_of_several_is_refused(self):
+        self.refused("detect", "--draw", self.path("faces.png"), photo("obama.jpg"),
+                     photo("biden.jpg"), names="--draw", code="FM_E_INVALID_ARGUMENT")
+
+    def test_draw_to_a_wrong_ending_or_place(self):
+        self.refused("detect", "--draw", self.path("faces.xyz"), photo("obama.jpg"),
+                     names="faces.xyz", code="FM_E_UNSUPPORTED")
+        self.refused("detect", "--draw", self.path("absent/faces.png"), photo("obama.jpg"),
+                     names="faces.png", code="FM_E_IO")
+
+    def test_no_face_is_no(self):
+        empty = self.path("wall.png", grey_png(200, 150))
+        result = self.result(NO, "detect", empty)
+        self.assertEqual((result["count"], result["faces"]), (0, []))
+        self.assertEqual((result["width"], result["height"]), (200, 150))
+
+    def test_all_are_done_and_the_worst_wins(self):
+        empty = self.path("wall.png", grey_png(200, 150))
+        results = self.results(ERROR, "detect", photo("obama.jpg"), "absent.jpg", empty)
+        self.assertEqual([r.get("count") for r in results], [1, None, 0])
+        self.assertEqual(results[1]["error"], "FM_E_NOT_FOUND")
+        self.assertEqual(results[1]["image"], "absent.jpg")
+
+
+class Embed(Case):
+    def test_json(self):
+        result = self.result(YES, "embed", photo("obama.jpg"))
+        self.assertEqual(set(result), {"image", "face", "model", "embedding"})
+        self.assertEqual(len(result["embedding"]), 192)
+        self.assertAlmostEqual(sum(v * v for v in result["embedding"]), 1, places=4)
+
+    def test_same_photograph_same_numbers(self):
+        first, second = self.results(YES, "embed", photo("obama.jpg"), photo("obama.jpg"))
+        self.assertEqual(first, second)
+
+    def test_aligned_needs_no_face(self):
+        crop = self.path("crop.png", grey_png(112, 112))
+        result = self.result(YES, "embed", "--aligned", "--detector", "absent", crop)
+        self.assertIsNone(result["face"])
+        self.assertEqual(len(result["embedding"]), 192)
+
+    def test_flip_changes_the_vector(self):
+        plain = self.result(YES, "embed", photo("obama.jpg"))
+        flipped = self.result(YES, "embed", "--flip", photo("obama.jpg"))
+        self.assertNotEqual(plain["embedding"], flipped["embedding"])
+
+
+class Gallery(Case):
+    def setUp(self):
+        super().setUp()
+        self.uri = self.path("people.fmg")
+
+    def enroll(self, *args, status=YES):
+        return self.results(status, "enroll", "--gallery", self.uri, *args)
+
+    def test_round_trip(self):
+        done = self.enroll("--name", "Barack Obama", "--metadata", '{"office":44}', "--label",
+                           "portrait", "obama", photo("obama.jpg"))
+        self.assertEqual(done, [{"image": photo("obama.jpg"), "id": "obama", "enrolled": True}])
+        self.enroll("biden", photo("biden.jpg"))
+
+        found = self.result(YES, "identify", "--gallery", self.uri, photo("obama2.jpg"))
+        self.assertEqual([m["id"] for m in found["matches"]], ["obama"])
+        self.assertEqual(set(found["matches"][0]), {"id", "score", "fmr", "rank"})
+        self.assertEqual(found["matches"][0]["rank"], 1)
+        self.assertGreaterEqual(found["matches"][0]["score"], found["threshold"])
+        self.assertEqual(set(found), {"image", "matches", "threshold", "fmr", "face_count"})
+
+        claim = "verify", "--gallery", self.uri, photo("obama2.jpg"), "--id"
+        self.assertTrue(self.result(YES, *claim, "obama")["match"])
+        self.assertFalse(self.result(NO, *claim, "biden")["match"])
+
+        listed = self.results(YES, "gallery", "list", self.uri)
+        self.assertEqual([p["id"] for p in listed], ["biden", "obama"])
+        shown = self.result(YES, "gallery", "show", self.uri, "obama")
+        self.assertEqual(shown["display_name"], "Barack Obama")
+        self.assertEqual(shown["metadata"], {"office": 44})
+        self.assertEqual([t["label"] for t in shown["template_list"]], ["portrait"])
+        self.assertIsNone(shown["template_list"][0]["quality"])
+        info = self.result(YES, "gallery", "info", self.uri)
+        self.assertEqual((info["identities"], info["templates"], info["dim"]), (2, 2, 192))
+        self.assertEqual(info["model_name"], "mobilefacenet")
+
+        gone = self.result(YES, "gallery", "remove", self.uri, "biden")
+        self.assertEqual(gone, {"id": "biden", "removed": 1})
+        stranger = self.result(NO, "identify", "--gallery", self.uri, photo("biden.jpg"))
+        self.assertEqual(stranger["matches"], [])
+        self.refused("gallery", "remove", self.uri, "biden", names="biden", code="FM_E_NOT_FOUND")
+
+    def test_human_answers(self):
+        self.enroll("obama", photo("obama.jpg"))
+        self.assertIn("obama, score", self.expect(YES, "identify", "--gallery", self.uri,
+                                                  photo("obama2.jpg")))
+        self.assertIn("nobody of 1", self.expect(NO, "identify", "--gallery", self.uri,
+                                                 photo("biden.jpg")))
+        self.assertIn("obama: 1 template", self.expect(YES, "gallery", "list", self.uri))
+
+    def test_remove_one_template(self):
+        self.enroll("obama", photo("obama.jpg"), photo("obama2.jpg"))
+        shown = self.result(YES, "gallery", "show", self.uri, "obama")
+        first, second = [t["template_id"] for t in shown["template_list"]]
+        self.expect(YES, "gallery", "remove", "--template", str(first), self.uri, "obama")
+        shown = self.result(YES, "gallery", "show", self.uri, "obama")
+        self.assertEqual([t["template_id"] for t in shown["template_list"]], [second])
+        self.refused("gallery", "remove", "--template", str(first), self.uri, "obama",
+                     names="people.fmg", code="FM_E_NOT_FOUND")
+
+    def test_several_matches_and_top(self):
+        for number in range(3):
+            self.enroll(f"obama{number}", photo("obama.jpg"))
+        search = "identify", "--gallery", self.uri, photo("obama2.jpg")
+        ranks = [m["rank"] for m in self.result(YES, *search)["matches"]]
+        self.assertEqual(ranks, [1, 2, 3])
+        self.assertEqual(len(self.result(YES, *search, "--top", "2")["matches"]), 2)
+        self.assertEqual(self.result(NO, *search, "--threshold", "0.9999")["matches"], [])
+
+    def test_list_reads_every_page(self):
+        crop = self.path("crop.png", grey_png(112, 112))
+        folder = self.path("many")
+        for number in range(600):
+            os.makedirs(f"{folder}/p{number:03}")
+            os.link(crop, f"{folder}/p{number:03}/crop.png")
+        self.enroll("--aligned", "--folder", folder)
+        listed = self.results(YES, "gallery", "list", self.uri)
+        self.assertEqual([p["id"] for p in listed], [f"p{n:03}" for n in range(600)])
+
+    def test_folder(self):
+        people = {"biden/a.jpg": "biden.jpg", "obama/a.jpg": "obama.jpg", "obama/b.JPG": "obama2.jpg"}
+        for target, source in people.items():
+            os.makedirs(os.path.dirname(self.path(f"in/{target}")), exist_ok=True)
+            shutil.copy(photo(source), self.path(f"in/{target}"))
+        self.path("in/obama/notes.txt", b"not a picture")
+        self.path("in/wall/wall.png", grey_png(200, 150))
+        self.path("in/loose.jpg", b"of nobody")
+        done = self.enroll("--folder", self.path("in"), status=ERROR)
+        self.assertEqual([(d["id"], d["enrolled"], d.get("reason")) for d in done],
+                         [("biden", True, None), ("obama", True, None), ("obama", True, None),
+                          ("wall", False, "no_face")])
+        self.assertIn("wall.png", self.err)
+        info = self.result(YES, "gallery", "info", self.uri)
+        self.assertEqual((info["identities"], info["templates"]), (2, 3))
+        self.expect(ERROR, "enroll", "--gallery", self.path("2.fmg"), "--folder", self.path("in"))
+        self.assertEqual(self.out, "3 photographs enrolled, 1 rejected; 2 new people\n")
+
+    def test_one_bad_photograph_does_not_stop_the_others(self):
+        done = self.enroll("obama", "absent.jpg", photo("obama.jpg"), status=ERROR)
+        self.assertEqual([d["enrolled"] for d in done], [False, True])
+        self.assertEqual(done[0]["reason"], "no_file")
+
+    def test_bad_ids_and_texts(self):
+        self.enroll("obama", photo("obama.jpg"))
+        command = "enroll", "--gallery", self.uri
+        for bad, name in (("", "0 bytes"), ("x" * 300, "300 bytes"), (b"\xff\xfe", "UTF-8")):
+            self.refused(*command, bad, photo("obama.jpg"), names=name,
+                         code="FM_E_INVALID_ARGUMENT")
+        for option, bad in (("--name", "x" * 256), ("--label", "x" * 64), ("--metadata", "[1]"),
+                            ("--metadata", "{"), ("--label", b"\xff")):
+            self.refused(*command, option, bad, "anna", photo("obama.jpg"), names=option[2:],
+                         code="FM_E_INVALID_ARGUMENT")
+        for bad in ("", "x" * 300, b"\xff\xfe"):
+            for words in (("show",), ("remove",)):
+                self.refused("gallery", *words, self.uri, bad, names="people.fmg")
+            self.refused("verify", "--gallery", self.uri, "--id", bad, photo("obama.jpg"),
+                         names="people.fmg")
+
+    def test_longest_id(self):
+        self.enroll("ä" * 127 + "x", photo("obama.jpg"))
+        self.enroll("y" * 255, photo("obama.jpg"))
+        self.assertEqual([p["id"] for p in self.results(YES, "gallery", "list", self.uri)],
+                         ["y" * 255, "ä" * 127 + "x"])
+
+    def test_control_characters_do_not_reach_the_terminal(self):
+        self.enroll("a\x1b[2Jb", photo("obama.jpg"))
+        self.assertNotIn("\x1b", self.expect(YES, "gallery", "list", self.uri))
+
+    def test_wrong_galleries(self):
+        self.enroll("obama", photo("obama.jpg"))
+        other = "--model", "dlib-resnet-v1"
+        text = self.path("notes.fmg", b"Dear diary, " * 100)
+        cases = ((self.uri, other, "FM_E_MODEL_MISMATCH"), (text, (), "FM_E_CORRUPT"))
+        for uri, options, code in cases:
+            name = os.path.basename(uri)
+            for command in (("identify", "--gallery", uri, photo("obama.jpg")),
+                            ("enroll", "--gallery", uri, "anna", photo("obama.jpg")),
+                            ("verify", "--gallery", uri, "--id", "obama", photo("obama.jpg"))):
+                self.refused(*command, *options, names=name, code=code)
+        self.refused("gallery", "info", self.uri, *other, names="people.fmg",
+                     code="FM_E_MODEL_MISMATCH")
+        for words in (("info", text), ("list", text), ("show", text, "x"), ("remove", text, "x")):
+            self.refused("gallery", *words, names="notes.fmg", code="FM_E_CORRUPT")
+
+    def test_absent_galleries_are_not_made(self):
+        absent = self.path("absent.fmg")
+        for command in (("gallery", "info", absent), ("gallery", "list", absent),
+                        ("gallery", "show", absent, "x"), ("gallery", "remove", absent, "x"),
+                        ("identify", "--gallery", absent, photo("obama.jpg")),
+                        ("verify", "--gallery", absent, "--id", "x", photo("obama.jpg"))):
+            self.refused(*command, names="absent.fmg", code="FM_E_NOT_FOUND")
+        self.refused("enroll", "--gallery", self.path("no/such/folder.fmg"), "x",
+                     photo("obama.jpg"), names="folder.fmg")
+        self.refused("enroll", "--gallery", "nosuch://x", "x", photo("obama.jpg"),
+                     names="nosuch://x", code="FM_E_UNSUPPORTED")
+
+
+class BadPhotographs(Case):
+    """Each is given to every command that reads faces."""
+
+    def check(self, path, code, detect=True, **more):
+        name = os.path.basename(path)
+        good = photo("obama.jpg")
+        gallery, made = self.path("people.fmg"), self.path("new.fmg")
+        if not os.path.exists(gallery):
+            self.expect(YES, "enroll", "--gallery", gallery, "obama", good)
+        commands = [("embed", path), ("verify", path, good), ("verify", good, path),
+                    ("identify", "--gallery", gallery, path),
+                    ("verify", "--gallery", gallery, "--id", "obama", path),
+                    ("enroll", "--gallery", gallery, "obama", path),
+                    ("enroll", "--gallery", made, "obama", path)]
+        if detect:
+            commands += [("detect", path), ("detect", "--draw", self.path("out.png"), path),
+                         ("bench", path), ("embed", "--aligned", path)]
+        for command in commands:
+            with self.subTest(command=command):
+                self.refused(*command, names=name, code=code, **more)
+
+    def test_missing_file(self):
+        self.check(self.path("missing.jpg"), "FM_E_NOT_FOUND")
+
+    def test_directory(self):
+        os.mkdir(self.path("directory.jpg"))
+        self.check(self.path("directory.jpg"), "FM_E_IO")
+
+    def test_empty_file(self):
+        self.check(self.path("empty.jpg", b""), "FM_E_CORRUPT")
+
+    def test_text_called_jpg(self):
+        self.check(self.path("text.jpg", b"This is no photograph.\n" * 50), None)
+
+    def test_jpeg_cut_in_half(self):
+        with open(photo("obama.jpg"), "rb") as file:
+            whole = file.read()
+        self.check(self.path("half.jpg", whole[:len(whole) // 2]), "FM_E_CORRUPT")
+
+    def test_png_that_claims_to_be_huge(self):
+        self.check(self.path("huge.png", png(60000, 60000, b"\0" * 100)), "FM_E_LIMIT")
+
+    def test_one_pixel(self):
+        dot = self.path("dot.png", grey_png(1, 1))
+        self.check(dot, "FM_E_NOT_FOUND", detect=False)
+        self.assertEqual(self.result(NO, "detect", dot)["count"], 0)
+
+    def test_without_a_face(self):
+        self.check(self.path("wall.png", grey_png(320, 240)), "FM_E_NOT_FOUND", detect=False)
+        result = self.results(ERROR, "enroll", "--gallery", self.path("g.fmg"), "x",
+                              self.path("wall.png"))
+        self.assertEqual((result[0]["enrolled"], result[0]["reason"]), (False, "no_face"))
+
+    def test_unreadable_file(self):
+        secret = self.path("secret.jpg")
+        shutil.copy(photo("obama.jpg"), secret)
+        os.chmod(secret, 0)
+        more = {}
+        if os.geteuid() == 0:
+            more = {"user": NOBODY_USER, "group": NOBODY_USER, "extra_groups": []}
+            try:
+                reads = self.run_program("models", **more) == YES
+            except OSError:
+                reads = False
+            if not reads:
+                self.skipTest("the program or its models are out of an ordinary user's reach")
+        self.refused("embed", secret, names="secret.jpg", code="FM_E_IO", **more)
+        self.refused("detect", secret, names="secret.jpg", code="FM_E_IO", **more)
+
+
+class BadModels(Case):
+    def edited(self, name, change, source="mobilefacenet"):
+        """A copy of a model whose manifest was changed; None leaves it out."""
+        path = self.path(name)
+        with zipfile.ZipFile(f"{MODELS}/{source}.pt") as old, zipfile.ZipFile(path, "w") as new:
+            for item in old.infolist():
+                data = old.read(item)
+                if item.filename.endswith("extra/facematch.json"):
+                    data = change(json.loads(data))
+                    if data is None:
+                        continue
+                    data = data if isinstance(data, bytes) else json.dumps(data).encode()
+                new.writestr(item.filename, data, zipfile.ZIP_STORED)
+        return path
+
+    def check(self, path, code=None):
+        self.refused("embed", "--model", path, photo("obama.jpg"), names=os.path.basename(path),
+                     code=code)
+        os.remove(path)
+
+    def test_copy_with_equal_manifest_works(self):
+        path = self.edited("same.pt", lambda manifest: manifest)
+        self.result(YES, "embed", "--model", path, photo("obama.jpg"))
+
+    def test_not_an_archive(self):
+        self.check(self.path("text.pt", b"no archive\n" * 1000), "FM_E_CORRUPT")
+        self.check(self.path("empty.pt", b""), "FM_E_CORRUPT")
+
+    def test_truncated(self):
+        with open(MODELS + "/mobilefacenet.pt", "rb") as file:
+            whole = file.read()
+        for share in (0.01, 0.5, 0.999):
+            self.check(self.path("cut.pt", whole[:int(len(whole) * share)]), "FM_E_CORRUPT")
+
+    def test_missing(self):
+        self.refused("embed", "--model", "absent.pt", photo("obama.jpg"), names="absent.pt",
+                     code="FM_E_NOT_FOUND")
+        self.refused("embed", "--model", "absent", photo("obama.jpg"), names="setup.sh",
+                     code="FM_E_NOT_FOUND")
+        for place in (MODELS, "models", "/.local/share/facematch/models"):
+            self.assertIn(place, self.err)
+
+    def test_directory(self):
+        self.refused("embed", "--model", self.folder, photo("obama.jpg"),
+                     names=os.path.basename(self.folder), code="FM_E_IO")
+
+    def test_without_manifest(self):
+        self.check(self.edited("bare.pt", lambda manifest: None), "FM_E_CORRUPT")
+        self.check(self.edited("nojson.pt", lambda manifest: b"{"), "FM_E_CORRUPT")
+        self.check(self.edited("list.pt", lambda manifest: []), "FM_E_CORRUPT")
+
+    def test_newer_format(self):
+        self.check(self.edited("newer.pt", lambda m: dict(m, format=2)), "FM_E_VERSION")
+
+    def test_wrong_fields(self):
+        changes = {
+            "format": "1", "kind": 5, "family": ["softmax"], "name": 7, "input": [], "embedding": 3,
+            "alignment": "x", "metric": {}, "license": 1,
+        }
+        for field, value in changes.items():
+            with self.subTest(field=field):
+                self.check(self.edited("wrong.pt", lambda m: dict(m, **{field: value})),
+                           "FM_E_CORRUPT")
+        for field in ("kind", "metric"):
+            with self.subTest(unknown=field):
+                self.check(self.edited("unknown.pt", lambda m: dict(m, **{field: "future"})),
+                           "FM_E_UNSUPPORTED")
+
+    def test_impossible_sizes(self):
+        for part, field in (("input", "width"), ("input", "height"), ("embedding", "dim")):
+            for value in (0, -1, 2 ** 31, "112", 1.5, None):
+                with self.subTest(part=part, field=field, value=value):
+                    def change(m):
+                        return dict(m, **{part: dict(m[part], **{field: value})})
+                    self.check(self.edited("size.pt", change), "FM_E_CORRUPT")
+
+    def test_wrong_kind(self):
+        self.refused("embed", "--model", "mtcnn", photo("obama.jpg"), names="mtcnn",
+                     code="FM_E_INVALID_ARGUMENT")
+        self.refused("detect", "--detector", "mobilefacenet", photo("obama.jpg"),
+                     names="mobilefacenet", code="FM_E_INVALID_ARGUMENT")
+
+
+class Evaluate(Case):
+    PAIRS = "2\t1\nobama 1 2\nobama\t1\tbiden\t1\nobama 2 3\nobama 2 biden 1\n"
+
+    def setUp(self):
+        super().setUp()
+        for target, source in (("obama/obama_0001", "obama"), ("obama/obama_0002", "obama2"),
+                               ("obama/obama_0003", "obama3"), ("biden/biden_0001", "biden")):
+            os.makedirs(os.path.dirname(self.path(f"in/{target}")), exist_ok=True)
+            shutil.copy(photo(source + ".jpg"), self.path(f"in/{target}.jpg"))
+
+    def evaluate(self, status, pairs, *args):
+        return self.results(status, "evaluate", "pairs", "--images", self.path("in"), "--pairs",
+                            self.path("pairs.txt", pairs.encode()), *args)
+
+    def test_figures(self):
+        report, = self.evaluate(YES, self.PAIRS)
+        for key in ("pairs", "accuracy", "accuracy_sem", "eer", "tar_at_far", "undetected",
+                    "seconds"):
+            self.assertIn(key, report)
+        self.assertEqual((report["pairs"], report["folds"], report["photographs"]), (4, 2, 4))
+        self.assertEqual((report["accuracy"], report["eer"], report["undetected"]), (1, 0, 0))
+        # Two impostor pairs cannot vouch for a rate of 1 in 100.
+        self.assertEqual(report["tar_at_far"], {"1e-2": None, "1e-3": None})
+
+    def test_threads_do_not_change_figures(self):
+        reports = [self.evaluate(YES, self.PAIRS, "--threads", n)[0] for n in ("1", "4")]
+        for report in reports:
+            del report["seconds"]
+        self.assertEqual(*reports)
+
+    def test_undetected_is_counted(self):
+        os.remove(self.path("in/obama/obama_0003.jpg"))
+        self.path("in/obama/obama_0003.png", grey_png(200, 150))
+        report, = self.evaluate(YES, self.PAIRS)
+        self.assertEqual((report["undetected"], report["undecided"]), (1, 1))
+
+    def test_pgm_is_read(self):
+        self.path("in/x/x_0001.pgm", b"P5 112 112 255\n" + bytes(range(112)) * 112)
+        self.path("in/x/x_0002.pgm", b"P5 112 112 255\n" + bytes(range(112)) * 112)
+        self.path("in/y/y_0001.pgm", b"P5 112 112 255\n" + b"\0" * 56 * 112 + b"\xff" * 56 * 112)
+        report, = self.evaluate(YES, "1 1\nx 1 2\nx 1 y 1\n", "--aligned")
+        self.assertEqual((report["accuracy"], report["accuracy_sem"]), (1, None))
+
+    def test_bad_lists(self):
+        for pairs, line in (("", "line 1"), ("ten 300\n", "line 1"), ("1 1\nobama 1 2\n", "line 2"),
+                            ("1 1\nobama 1 2\nobama 1 biden x\n", "line 3"),
+                            ("1 1\nobama 1 2\nobama 1 biden 1\nobama 1 2\n", "line 4"),
+                            ("99999999999999999999 1\n", "line 1"), ("1 1\nobama 1\n", "line 2")):
+            with self.subTest(pairs=pairs):
+                answer, = self.evaluate(ERROR, pairs)
+                self.assertIn("pairs.txt, " + line, answer["message"])
+
+    def test_missing_photograph_is_an_error(self):
+        answer, = self.evaluate(ERROR, "1 1\nobama 1 9\nobama 1 biden 1\n")
+        self.assertEqual(answer["error"], "FM_E_NOT_FOUND")
+        self.assertIn("obama_0009.jpg", answer["message"])
+
+
+class Others(Case):
+    def test_models(self):
+        told = {m["name"]: m for m in self.results(YES, "models") if m["path"].startswith(MODELS)}
+        self.assertLessEqual({"mobilefacenet", "mtcnn", "dlib-resnet-v1"}, set(told))
+        self.assertEqual((told["mobilefacenet"]["kind"], told["mobilefacenet"]["dim"]),
+                         ("embedder", 192))
+        self.assertEqual((told["mtcnn"]["kind"], told["mtcnn"]["dim"]), ("detector", 0))
+        for model in told.values():
+            self.assertRegex(model["id"], "^[0-9a-f]{64}$")
+            self.assertTrue(model["license"])
+
+    def test_bad_model_file_is_told_beside_the_good_ones(self):
+        self.path("m/bad.pt", b"no archive")
+        results = self.results(ERROR, "models", "--models-dir", self.path("m"))
+        self.assertIn("bad.pt", results[0]["message"])
+        self.assertGreaterEqual(len(results), 4)
+
+    def test_bench(self):
+        steps = self.results(YES, "bench", "--rounds", "2", photo("obama.jpg"), photo("biden.jpg"))
+        self.assertEqual([s["step"] for s in steps], ["detect", "embed"])
+        for step in steps:
+            self.assertEqual(step["n"], 4)
+            self.assertGreaterEqual(step["p95_ms"], step["median_ms"])
+            self.assertGreater(step["median_ms"], 0)
+
+    def test_version(self):
+        told = self.result(YES, "version")
+        self.assertRegex(told["version"], r"^\d+\.\d+\.\d+$")
+        self.assertIsInstance(told["bfloat16"], bool)
+        self.assertIn(told["version"], self.expect(YES, "--version"))
+
+    def test_options_before_the_command(self):
+        self.result(YES, "--models-dir", MODELS, "--threads=2", "detect", photo("obama.jpg"))
+
+    def test_reader_that_goes_away(self):
+        reader, writer = os.pipe()
+        os.close(reader)
+        process = self.start("detect", photo("obama.jpg"), photo("obama.jpg"), stdout=writer,
+                             stderr=subprocess.PIPE)
+        os.close(writer)
+        _, err = process.communicate(timeout=300)
+        self.assertEqual((process.returncode, err), (ERROR, b""))
+
+    def test_full_disk_is_told(self):
+        with open("/dev/full", "wb") as full:
+            process = self.start("version", stdout=full, stderr=subprocess.PIPE)
+            _, err = process.communicate(timeout=300)
+        self.assertEqual(process.returncode, ERROR)
+        self.assertIn(b"standard output", err)
+
+
+class Terminal(Case):
+    """What a person sees: a bar that goes away again."""
+
+    ERASE = b"\r\x1b[K"
+
+    def follow(self, until, *args):
+        """Start with standard error on a terminal; read it until a pattern has been seen."""
+        ours, theirs = pty.openpty()
+        self.addCleanup(os.close, ours)
+        process = self.start(*args, stdout=subprocess.DEVNULL, stderr=theirs)
+        os.close(theirs)
+        seen = b""
+        while not re.search(until, seen):
+            piece = self.read(ours)
+            if not piece:
+                break
+            seen += piece
+        return process, ours, seen
+
+    @staticmethod
+    def read(terminal):
+        try:
+            return os.read(terminal, 4096)
+        except OSError:  # the program has ended
+            return b""
+
+    def rest(self, process, terminal):
+        data = b""
+        while True:
+            piece = self.read(terminal)
+            if not piece:
+                process.wait(timeout=300)
+                return data
+            data += piece
+
+    def test_bar_comes_and_goes(self):
+        process, terminal, seen = self.follow(b"2/2", "detect", photo("obama.jpg"),
+                                              photo("biden.jpg"))
+        seen += self.rest(process, terminal)
+        self.assertEqual(process.returncode, YES)
+        self.assertIn(b"detecting [", seen)
+        self.assertTrue(seen.endswith(self.ERASE), seen)
+
+    def test_interrupt_leaves_a_clean_line(self):
+        process, terminal, seen = self.follow(b"1/400", "detect", *[photo("obama.jpg")] * 400)
+        process.send_signal(signal.SIGINT)
+        seen += self.rest(process, terminal)
+        self.assertEqual(process.returncode, -signal.SIGINT)
+        self.assertTrue(seen.endswith(self.ERASE), seen[-200:])
+
+
+class Help(Case):
+    COMMANDS = ["detect", "embed", "verify", "enroll", "identify", "gallery info", "gallery list",
+                "gallery show", "gallery remove", "evaluate pairs", "models", "bench", "version",
+                "help"]
+
+    def listed(self, command):
+        text = self.expect(YES, *command.split(), "--help")
+        return set(re.findall(r"^  --([a-z-]+)", text, re.M))
+
+    def test_every_command_is_listed(self):
+        text = self.expect(YES, "help")
+        for command in self.COMMANDS:
+            self.assertRegex(text, f"(?m)^  {command} ")
+        self.assertEqual(self.expect(YES, "--help"), text)
+
+    def test_help_lists_exactly_what_is_accepted(self):
+        lists = {command: self.listed(command) for command in self.COMMANDS}
+        every = set().union(*lists.values())
+        self.assertGreater(len(every), 20)
+        for command, known in lists.items():
+            self.assertLessEqual({"json", "model", "detector", "models-dir", "help"}, known)
+            for option in every - {"help"}:
+                # A value that no number or choice takes: it is refused before anything is run.
+                self.run_program(*command.split(), "--" + option, "?")
+                refused = "has no option" in self.err
+                self.assertEqual(refused, option not in known, f"{command} --{option}: {self.err}")
+
+    def test_help_has_examples_and_fits_the_screen(self):
+        for command in self.COMMANDS:
+            text = self.expect(YES, "help", *command.split())
+            self.assertEqual(text, self.expect(YES, *command.split(), "--help"))
+            self.assertIn("Examples:\n  facematch " + command, text)
+            for line in text.splitlines():
+                self.assertLessEqual(len(line), 90, line)
+
+    def test_manual_page_has_everything(self):
+        page = self.expect(YES, "help", "--man").replace("\\-", "-")
+        self.assertTrue(page.startswith(".TH FACEMATCH 1 "))
+        for command in self.COMMANDS:
+            self.assertIn(f'.SS "{command}"', page)
+            for option in self.listed(command):
+                self.assertIn(f"\\fB--{option}\\fR", page)
+
+    def test_mistakes(self):
+        cases = {
+            ("detect", "--jsn", "x"): "did you mean --json",
+            ("detct", "x"): "did you mean 'detect'",
+            ("gallery", "lst", "x"): "info, list, show, remove",
+            ("gallery",): "info, list, show, remove",
+            (): "no command",
+            ("detect",): "arguments are missing",
+            ("detect", "-x"): "no option -x",
+            ("detect", "x", "--threads"): "needs a value",
+            ("detect", "x", "--json=1"): "takes no value",
+            ("detect", "x", "--threads", "0"): "from 1 to 256",
+            ("detect", "x", "--threads", "2x"): "from 1 to 256",
+            ("detect", "x", "--threads", " 2"): "from 1 to 256",
+            ("detect", "x", "--min-face", "11"): "from 12 to 10,000",
+            ("detect", "x", "--select", "best"): "largest, central, score",
+            ("verify", "a", "b", "--fmr", "0"): "above 0 and below 1",
+            ("verify", "a", "b", "--fmr", "nan"): "above 0 and below 1",
+            ("verify", "a", "b", "--threshold", "inf"): "finite",
+            ("version", "x"): "too many",
+        }
+        for args, text in cases.items():
+            with self.subTest(args=args):
+                self.expect(ERROR, *args)
+                self.assertIn(text, self.err)
+                self.assertEqual(self.out, "")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

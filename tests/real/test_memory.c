@@ -1,0 +1,267 @@
+/* Does the library keep its memory? Many embeddings of photographs of many sizes, then many
+ * short-lived threads with a session each; resident memory after the first tenth of the embeddings
+ * against the end.
+ *
+ *     test_memory --embeddings 20000 --sizes 50 --threads 200
+ *
+ * Prints one JSON object. Exit status 0 fine, 1 it grew, 2 error; 0 too when models or photographs
+ * are absent, which it says. */
+#include <facematch/facematch.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    MAX_SIZES = 200,
+    SMALLEST_PX = 64,
+    LARGEST_PX = 260,
+    ALLOWED_GROWTH_KIB = 4096,
+    MAX_DIM = 512
+};
+
+typedef struct plan {
+    long embeddings, sizes, threads;
+} plan;
+
+typedef struct memory_test {
+    plan plan;
+    fm_model *embedder, *detector;
+    fm_session *session;
+    uint8_t *pixels[MAX_SIZES];
+    fm_image *photos[MAX_SIZES];
+    fm_error err;
+} memory_test;
+
+typedef struct thread_job {
+    const memory_test *test;
+    const fm_image *photo;
+    fm_status status;
+} thread_job;
+
+static long resident_kib(void)
+{
+    FILE *file = fopen("/proc/self/status", "r");
+    char line[256];
+    long kib = -1;
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "VmRSS: %ld", &kib) == 1)
+            break;
+    if (file)
+        fclose(file);
+    return kib;
+}
+
+static const char *from_env(const char *name, const char *otherwise)
+{
+    const char *value = getenv(name);
+    return value && *value ? value : otherwise;
+}
+
+static int parse_plan(plan *out, int argc, char **argv)
+{
+    *out = (plan){2000, 50, 200};
+    for (int i = 1; i + 1 < argc; i += 2) {
+        long value = strtol(argv[i + 1], NULL, 10);
+        if (strcmp(argv[i], "--embeddings") == 0)
+            out->embeddings = value;
+        else if (strcmp(argv[i], "--sizes") == 0)
+            out->sizes = value;
+        else if (strcmp(argv[i], "--threads") == 0)
+            out->threads = value;
+        else
+            return -1;
+    }
+    return argc % 2 == 1 && out->sizes >= 1 && out->sizes <= MAX_SIZES && out->threads >= 0 &&
+                   out->embeddings / 10 >= out->sizes
+               ? 0
+               : -1;
+}
+
+/* Each pixel is the mean of the box of the source that it covers. */
+static void shrink(const uint8_t *from, int32_t from_width, int32_t from_height, uint8_t *to,
+                   int32_t width, int32_t height)
+{
+    for (int32_t y = 0; y < height; y++) {
+        int32_t y0 = (int32_t)((int64_t)y * from_height / height);
+        int32_t y1 = (int32_t)((int64_t)(y + 1) * from_height / height);
+        for (int32_t x = 0; x < width; x++) {
+            int32_t x0 = (int32_t)((int64_t)x * from_width / width);
+            int32_t x1 = (int32_t)((int64_t)(x + 1) * from_width / width);
+            for (int c = 0; c < 3; c++) {
+                uint32_t sum = 0, count = (uint32_t)((y1 - y0) * (x1 - x0));
+                for (int32_t j = y0; j < y1; j++)
+                    for (int32_t i = x0; i < x1; i++)
+                        sum += from[3 * ((size_t)j * (size_t)from_width + (size_t)i) + (size_t)c];
+                to[3 * ((size_t)y * (size_t)width + (size_t)x) + (size_t)c] =
+                    (uint8_t)(sum / (count ? count : 1));
+            }
+        }
+    }
+}
+
+/* The photograph in `sizes` sizes, its shorter side from SMALLEST_PX to LARGEST_PX. */
+static fm_status make_photos(memory_test *t, const uint8_t *rgb, const fm_image_info *info)
+{
+    int32_t shorter = info->width_px < info->height_px ? info->width_px : info->height_px;
+    for (long i = 0; i < t->plan.sizes; i++) {
+        int32_t side = SMALLEST_PX + (int32_t)(i * (LARGEST_PX - SMALLEST_PX) / t->plan.sizes);
+        int32_t width, height;
+        width = (int32_t)((int64_t)info->width_px * side / shorter);
+        height = (int32_t)((int64_t)info->height_px * side / shorter);
+        t->pixels[i] = malloc(3 * (size_t)width * (size_t)height);
+        if (!t->pixels[i])
+            return FM_E_NO_MEMORY;
+        shrink(rgb, info->width_px, info->height_px, t->pixels[i], width, height);
+        if (fm_image_from_pixels(&t->photos[i], t->pixels[i], 3 * (size_t)width * (size_t)height,
+                                 width, height, 0, FM_PIXEL_RGB8, &t->err) != FM_OK)
+            return t->err.status;
+    }
+    return FM_OK;
+}
+
+static fm_status load_photo(memory_test *t, const char *path)
+{
+    fm_image *photo = NULL;
+    fm_image_info info;
+    uint8_t *rgb = NULL;
+    size_t size = 0;
+    fm_status status = fm_image_load_file(&photo, path, NULL, &t->err);
+    if (status != FM_OK)
+        return status;
+    memset(&info, 0, sizeof info);
+    info.struct_size = sizeof info;
+    status = fm_image_describe(photo, &info, &t->err);
+    if (status == FM_OK) {
+        size = 3 * (size_t)info.width_px * (size_t)info.height_px;
+        rgb = malloc(size);
+        status = rgb ? fm_image_copy_rgb(photo, rgb, size, NULL, &t->err) : FM_E_NO_MEMORY;
+    }
+    if (status == FM_OK)
+        status = make_photos(t, rgb, &info);
+    free(rgb);
+    fm_image_free(photo);
+    return status;
+}
+
+static fm_status open_session(const memory_test *t, fm_session **out, fm_error *err)
+{
+    fm_session_options options;
+    fm_session_options_init(&options, sizeof options);
+    options.detector = t->detector;
+    options.min_face_px = 12; /* that of the smallest photograph has 19 */
+    return fm_session_create(out, t->embedder, &options, err);
+}
+
+/* A face so small that it is not found is work all the same. */
+static fm_status embed(fm_session *session, const fm_image *photo, long *found, fm_error *err)
+{
+    float embedding[MAX_DIM];
+    fm_status status = fm_embed(session, photo, NULL, embedding, MAX_DIM, NULL, NULL, err);
+    if (status == FM_OK)
+        ++*found;
+    return status == FM_E_NOT_FOUND ? FM_OK : status;
+}
+
+static void *run_thread(void *user)
+{
+    thread_job *job = user;
+    fm_session *session = NULL;
+    long found = 0;
+    job->status = open_session(job->test, &session, NULL);
+    if (job->status == FM_OK)
+        job->status = embed(session, job->photo, &found, NULL);
+    fm_session_free(session);
+    return NULL;
+}
+
+static fm_status run_threads(memory_test *t)
+{
+    for (long i = 0; i < t->plan.threads; i++) {
+        thread_job job = {t, t->photos[i % t->plan.sizes], FM_OK};
+        pthread_t thread;
+        if (pthread_create(&thread, NULL, run_thread, &job) != 0 || pthread_join(thread, NULL) != 0)
+            return FM_E_INTERNAL;
+        if (job.status != FM_OK)
+            return job.status;
+    }
+    return FM_OK;
+}
+
+static fm_status run(memory_test *t, long *after_tenth, long *found)
+{
+    const int verbose = getenv("FACEMATCH_MEMORY_TRACE") != NULL;
+    fm_status status = open_session(t, &t->session, &t->err);
+    for (long i = 0; status == FM_OK && i < t->plan.embeddings; i++) {
+        if (i == t->plan.embeddings / 10)
+            *after_tenth = resident_kib();
+        if (verbose && i % (t->plan.embeddings / 10) == 0)
+            fprintf(stderr, "%ld embeddings: %ld KiB\n", i, resident_kib());
+        status = embed(t->session, t->photos[i % t->plan.sizes], found, &t->err);
+    }
+    if (verbose)
+        fprintf(stderr, "before the threads: %ld KiB\n", resident_kib());
+    return status == FM_OK ? run_threads(t) : status;
+}
+
+static void clean_up(memory_test *t)
+{
+    for (long i = 0; i < MAX_SIZES; i++) {
+        fm_image_free(t->photos[i]);
+        free(t->pixels[i]);
+    }
+    fm_session_free(t->session);
+    fm_model_free(t->detector);
+    fm_model_free(t->embedder);
+}
+
+/* Exit status: 0, 1 when memory grew, 2 on an error. */
+static int measure(memory_test *t, const char *embedder, const char *detector, const char *photo)
+{
+    long after_tenth = -1, end, found = 0;
+    fm_status status = fm_model_load(&t->embedder, embedder, NULL, &t->err);
+    if (status == FM_OK)
+        status = fm_model_load(&t->detector, detector, NULL, &t->err);
+    if (status == FM_OK)
+        status = load_photo(t, photo);
+    if (status == FM_OK)
+        status = run(t, &after_tenth, &found);
+    end = resident_kib();
+    if (status != FM_OK || after_tenth < 0 || end < 0 || found < t->plan.embeddings / 2) {
+        fprintf(stderr, "%s; %ld faces found: %s\n", fm_status_name(status), found, t->err.message);
+        return 2;
+    }
+    printf("{\"embeddings\": %ld, \"threads\": %ld, \"rss_after_tenth_kib\": %ld, "
+           "\"rss_end_kib\": %ld, \"growth_kib\": %ld}\n",
+           t->plan.embeddings, t->plan.threads, after_tenth, end, end - after_tenth);
+    return end - after_tenth >= ALLOWED_GROWTH_KIB;
+}
+
+int main(int argc, char **argv)
+{
+    static memory_test test;
+    const char *models = from_env("FACEMATCH_MODELS", "models");
+    char embedder[4096], detector[4096], photo[4096];
+    int result;
+    if (parse_plan(&test.plan, argc, argv) != 0) {
+        fprintf(stderr,
+                "usage: test_memory [--embeddings N] [--sizes 1..%d] [--threads N]; "
+                "a tenth of the embeddings must cover all sizes\n",
+                MAX_SIZES);
+        return 2;
+    }
+    test.err.struct_size = sizeof test.err;
+    snprintf(embedder, sizeof embedder, "%s/mobilefacenet.pt", models);
+    snprintf(detector, sizeof detector, "%s/mtcnn.pt", models);
+    snprintf(photo, sizeof photo, "%s/obama.jpg", from_env("FACEMATCH_PHOTOS", "build/photos"));
+    if (access(embedder, R_OK) != 0 || access(detector, R_OK) != 0 || access(photo, R_OK) != 0) {
+        printf("skipped: %s, %s or %s is absent: set FACEMATCH_MODELS and FACEMATCH_PHOTOS\n",
+               embedder, detector, photo);
+        return 0;
+    }
+    result = measure(&test, embedder, detector, photo);
+    clean_up(&test);
+    return result;
+}
