@@ -5,21 +5,37 @@
 
 typedef struct ordering {
     fm_selection rule;
-    double centre_x, centre_y; /* of the image */
+    double width, height; /* of the image */
 } ordering;
+
+/* How much of the stretch from `from` on lies within the image. */
+static double visible(double from, double length, double image_length)
+{
+    double begin = from > 0 ? from : 0;
+    double end = from + length < image_length ? from + length : image_length;
+    return end > begin ? end - begin : 0;
+}
+
+/* Of a face that the image's edge cuts off only what is seen counts: its box is a guess, and often
+ * larger than that of the face the picture is about. */
+static double visible_area(const ordering *order, const fm_face *face)
+{
+    return visible(face->x, face->width, order->width) *
+           visible(face->y, face->height, order->height);
+}
 
 /* Grows with preference. */
 static double preference(const ordering *order, const fm_face *face)
 {
-    double dx = face->x + face->width / 2.0 - order->centre_x;
-    double dy = face->y + face->height / 2.0 - order->centre_y;
+    double dx = face->x + face->width / 2.0 - order->width / 2;
+    double dy = face->y + face->height / 2.0 - order->height / 2;
     switch (order->rule) {
     case FM_SELECT_MOST_CENTRAL:
         return -(dx * dx + dy * dy);
     case FM_SELECT_HIGHEST_SCORE:
         return face->score;
     default:
-        return (double)face->width * face->height;
+        return visible_area(order, face);
     }
 }
 
@@ -57,7 +73,7 @@ static void sink(const ordering *order, fm_face *faces, size_t root, size_t coun
 /* A heap sort: qsort has no way to hand the rule to its comparison. */
 void fmi_faces_sort(fm_face *faces, size_t count, fm_selection rule, const fm_image *image)
 {
-    const ordering order = {rule, image->width / 2.0, image->height / 2.0};
+    const ordering order = {rule, image->width, image->height};
     for (size_t i = count / 2; i > 0; i--)
         sink(&order, faces, i - 1, count);
     for (size_t i = count; i > 1; i--) {

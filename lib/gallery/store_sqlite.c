@@ -140,6 +140,13 @@ static fm_status sync_identities(fmi_sqlite *s, fmi_sync *sync, const fmi_sync_t
     return status;
 }
 
+static fm_status tell_template(const fmi_sqlite *s, const fmi_sync_target *target,
+                               int64_t identity_no, int64_t template_id, fm_error *err)
+{
+    fm_status status = target->template(target->user, identity_no, template_id, s->vector, err);
+    return status == FM_E_CORRUPT ? fmi_fail_context(err, status, "%s", s->path) : status;
+}
+
 static fm_status sync_templates(fmi_sqlite *s, fmi_sync *sync, const fmi_sync_target *target,
                                 fm_error *err)
 {
@@ -157,8 +164,7 @@ static fm_status sync_templates(fmi_sqlite *s, fmi_sync *sync, const fmi_sync_ta
         status = id > sync->last_template ? fmi_sqlite_vector(s, stmt, 2, err)
                                           : fmi_sqlite_corrupt(s, "templates repeat", err);
         if (status == FM_OK)
-            status = target->template(target->user, sqlite3_column_int64(stmt, 1), id, s->vector,
-                                      err);
+            status = tell_template(s, target, sqlite3_column_int64(stmt, 1), id, err);
         if (status != FM_OK)
             break;
         sync->last_template = id;

@@ -26,8 +26,8 @@ fm_status fmi_image_options_read(fm_image_options *own, const fm_image_options *
                                  fm_error *err);
 fm_status fmi_image_decode(fm_image **out, const uint8_t *data, size_t size,
                            const fm_image_options *options, fm_error *err);
-/* orientation.c: EXIF orientation in a TIFF block, 1 when there is none or it makes no sense; 0 when
- * there is no memory to look */
+/* orientation.c: EXIF orientation in a TIFF block, 1 when there is none or it makes no sense; 0
+ * when there is no memory to look */
 int32_t fmi_exif_orientation(const uint8_t *tiff, size_t size);
 fm_status fmi_image_orient(fm_image **image, int32_t orientation, fm_error *err); /* in place */
 /* encode.c */
@@ -45,17 +45,19 @@ typedef struct fmi_planes {
 /* resize.c: the box [x0,x1) x [y0,y1) (pixels; outside the image is black) averaged into
  * width x height cells, cell i covering source [floor(i*n/m), ceil((i+1)*n/m)): area resampling as
  * PyTorch's adaptive average pooling has it, which the MTCNN port was trained and measured with. */
-fm_status fmi_image_area_planes(const fm_image *image, int32_t x0, int32_t y0, int32_t x1, int32_t y1,
-                                int32_t width, int32_t height, const fmi_planes *to, fm_error *err);
-/* resize.c: bilinear with low-pass filtering where it shrinks; identity when the size is the same */
+fm_status fmi_image_area_planes(const fm_image *image, int32_t x0, int32_t y0, int32_t x1,
+                                int32_t y1, int32_t width, int32_t height, const fmi_planes *to,
+                                fm_error *err);
+/* resize.c: bilinear with low-pass filtering where it shrinks; identity when the size is the same
+ */
 fm_status fmi_image_resize(fm_image **out, const fm_image *image, int32_t width, int32_t height,
                            fm_error *err);
 /* resize.c: all of an image as planes, no resampling */
 void fmi_image_to_planes(const fm_image *image, const fmi_planes *to);
 
-/* warp.c: out(x,y) = image(m0*x + m1*y + m2, m3*x + m4*y + m5), bilinear; filtered first when the map
- * shrinks. Coordinates on both sides as in fm_face: the centre of the top left pixel is (0.5, 0.5).
- * replicate: beyond the edge the edge pixel, else black. */
+/* warp.c: out(x,y) = image(m0*x + m1*y + m2, m3*x + m4*y + m5), bilinear; filtered first when the
+ * map shrinks. Coordinates on both sides as in fm_face: the centre of the top left pixel is (0.5,
+ * 0.5). replicate: beyond the edge the edge pixel, else black. */
 fm_status fmi_image_warp(fm_image **out, const fm_image *image, const double m[6], int32_t width,
                          int32_t height, int32_t replicate, fm_error *err);
 

@@ -4,7 +4,8 @@
 
 #include "image/image.h"
 
-/* n pixels of row y from column x as RGB8: in place where the image has them so, else in scratch. */
+/* n pixels of row y from column x as RGB8: in place where the image has them so, else in scratch.
+ */
 static inline const uint8_t *fmi_row(const fm_image *image, int32_t y, int32_t x, int32_t n,
                                      uint8_t *scratch)
 {

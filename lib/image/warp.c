@@ -112,27 +112,69 @@ static fm_status reduced_source(source *s, const fm_image *image, const region *
 
 /* --- sampling -------------------------------------------------------------------------------- */
 
-/* The four pixels around (u, v), where pixel k has its centre at k; outside they are black. */
-static void sample_at_edge(const source *s, double u, double v, float sum[3])
+/* Weights are fractions of it: 255 times its square fits 32 bits. */
+enum { ONE = 2048 };
+
+/* The samples of one output pixel, as offsets in the source from that of its centre. */
+typedef struct pattern {
+    int32_t count;
+    double u[MOST_SAMPLES * MOST_SAMPLES], v[MOST_SAMPLES * MOST_SAMPLES];
+} pattern;
+
+static int32_t samples_along(double shrink)
 {
-    int32_t x, y;
-    float fx, fy;
+    return shrink < 1 ? 1 : shrink < MOST_SAMPLES ? (int32_t)ceil(shrink) : MOST_SAMPLES;
+}
+
+static double spread_along(double shrink)
+{
+    return shrink > 1 ? sqrt(1 - 1 / (shrink * shrink)) : 0;
+}
+
+static void fill_pattern(pattern *p, const double m[6])
+{
+    double shrink_x = hypot(m[0], m[3]), shrink_y = hypot(m[1], m[4]);
+    int32_t nx = samples_along(shrink_x), ny = samples_along(shrink_y);
+    p->count = nx * ny;
+    for (int32_t k = 0; k < p->count; k++) {
+        double x = ((k % nx + 0.5) / nx - 0.5) * spread_along(shrink_x);
+        double y = ((k / nx + 0.5) / ny - 0.5) * spread_along(shrink_y);
+        p->u[k] = m[0] * x + m[1] * y;
+        p->v[k] = m[3] * x + m[4] * y;
+    }
+}
+
+/* The four pixels around (u, v), where pixel k has its centre at k; those outside are black. */
+static void add_edge_sample(const source *s, double u, double v, uint64_t sum[3])
+{
+    int32_t x, y, fx, fy;
     if (!(u > -1 && v > -1 && u < s->width && v < s->height))
         return;
     x = (int32_t)floor(u);
     y = (int32_t)floor(v);
-    fx = (float)(u - x);
-    fy = (float)(v - y);
+    fx = (int32_t)((u - x) * ONE);
+    fy = (int32_t)((v - y) * ONE);
     for (int32_t dy = 0; dy < 2; dy++)
         for (int32_t dx = 0; dx < 2; dx++) {
-            float w = (dx ? fx : 1 - fx) * (dy ? fy : 1 - fy);
+            uint32_t weight = (uint32_t)((dx ? fx : ONE - fx) * (dy ? fy : ONE - fy));
             const uint8_t *p;
             if (x + dx < 0 || y + dy < 0 || x + dx >= s->width || y + dy >= s->height)
                 continue;
             p = s->pixels + (size_t)(y + dy) * s->stride + (size_t)(x + dx) * 3;
             for (int c = 0; c < 3; c++)
-                sum[c] += w * (float)p[c];
+                sum[c] += weight * p[c];
         }
+}
+
+static inline void add_inner_sample(const source *s, double u, double v, uint64_t sum[3])
+{
+    int32_t x = (int32_t)u, y = (int32_t)v;
+    uint32_t fx = (uint32_t)((u - x) * ONE), fy = (uint32_t)((v - y) * ONE);
+    uint32_t w3 = fx * fy, w2 = ONE * fy - w3, w1 = ONE * fx - w3, w0 = ONE * ONE - w1 - w2 - w3;
+    const uint8_t *p = s->pixels + (size_t)y * s->stride + (size_t)x * 3, *q = p + s->stride;
+    sum[0] += w0 * p[0] + w1 * p[3] + w2 * q[0] + w3 * q[3];
+    sum[1] += w0 * p[1] + w1 * p[4] + w2 * q[1] + w3 * q[4];
+    sum[2] += w0 * p[2] + w1 * p[5] + w2 * q[2] + w3 * q[5];
 }
 
 static double clip_between(double value, double low, double high)
@@ -140,62 +182,33 @@ static double clip_between(double value, double low, double high)
     return value > low ? value < high ? value : high : low;
 }
 
-static inline void add_sample(const source *s, double u, double v, float sum[3])
+static void sample_pixel(const source *s, const pattern *p, double u0, double v0, uint8_t *out)
 {
-    if (s->replicate) {
-        u = clip_between(u, 0, s->width - 1);
-        v = clip_between(v, 0, s->height - 1);
-    }
-    if (u >= 0 && v >= 0 && u < s->width - 1 && v < s->height - 1) {
-        int32_t x = (int32_t)u, y = (int32_t)v;
-        float fx = (float)(u - x), fy = (float)(v - y);
-        const uint8_t *p = s->pixels + (size_t)y * s->stride + (size_t)x * 3;
-        const uint8_t *q = p + s->stride;
-        for (int c = 0; c < 3; c++) {
-            float top = (float)p[c] + fx * ((float)p[c + 3] - (float)p[c]);
-            float bottom = (float)q[c] + fx * ((float)q[c + 3] - (float)q[c]);
-            sum[c] += top + fy * (bottom - top);
+    uint64_t sum[3] = {0, 0, 0}, whole = (uint64_t)ONE * ONE * (uint64_t)p->count;
+    const double last_u = s->width - 1, last_v = s->height - 1;
+    for (int32_t k = 0; k < p->count; k++) {
+        double u = u0 + p->u[k], v = v0 + p->v[k];
+        if (s->replicate) {
+            u = clip_between(u, 0, last_u);
+            v = clip_between(v, 0, last_v);
         }
-    } else {
-        sample_at_edge(s, u, v, sum);
+        if (u >= 0 && v >= 0 && u < last_u && v < last_v)
+            add_inner_sample(s, u, v, sum);
+        else
+            add_edge_sample(s, u, v, sum);
     }
-}
-
-/* Samples of one output pixel: how many along its x and y, and over how much of it. */
-typedef struct pattern {
-    int32_t nx, ny;
-    double spread_x, spread_y;
-} pattern;
-
-static void one_axis(double shrink, int32_t *n, double *spread)
-{
-    *n = 1;
-    *spread = 0;
-    if (shrink > 1) {
-        *n = shrink < MOST_SAMPLES ? (int32_t)ceil(shrink) : MOST_SAMPLES;
-        *spread = sqrt(1 - 1 / (shrink * shrink));
-    }
-}
-
-static void sample_pixel(const source *s, const double m[6], const pattern *p, double x, double y,
-                         uint8_t *out)
-{
-    float sum[3] = {0, 0, 0}, share = 1.0f / (float)(p->nx * p->ny);
-    for (int32_t j = 0; j < p->ny; j++)
-        for (int32_t i = 0; i < p->nx; i++) {
-            double px = x + ((i + 0.5) / p->nx - 0.5) * p->spread_x;
-            double py = y + ((j + 0.5) / p->ny - 0.5) * p->spread_y;
-            add_sample(s, m[0] * px + m[1] * py + m[2], m[3] * px + m[4] * py + m[5], sum);
-        }
     for (int c = 0; c < 3; c++)
-        out[c] = (uint8_t)(sum[c] * share + 0.5f);
+        out[c] = (uint8_t)((sum[c] + whole / 2) / whole);
 }
 
-static void warp_pixels(fm_image *to, const source *s, const double m[6], const pattern *p)
+static void warp_pixels(fm_image *to, const source *s, const double m[6])
 {
+    pattern p;
+    fill_pattern(&p, m);
     for (int32_t y = 0; y < to->height; y++)
         for (int32_t x = 0; x < to->width; x++)
-            sample_pixel(s, m, p, x + 0.5, y + 0.5,
+            sample_pixel(s, &p, m[0] * (x + 0.5) + m[1] * (y + 0.5) + m[2],
+                         m[3] * (x + 0.5) + m[4] * (y + 0.5) + m[5],
                          to->owned + (size_t)y * to->stride + (size_t)x * 3);
 }
 
@@ -225,10 +238,8 @@ static fm_status warp_into(fm_image *to, const fm_image *image, const double m[6
 {
     source s = {image->pixels, image->stride, image->width, image->height, replicate, NULL, 0};
     region r = {0, 0, image->width, image->height};
-    double shrink_x = hypot(m[0], m[3]), shrink_y = hypot(m[1], m[4]), local[6];
-    double least = fmin(fmin(shrink_x, shrink_y), 65536);
+    double least = fmin(fmin(hypot(m[0], m[3]), hypot(m[1], m[4])), 65536), local[6];
     int32_t f = least >= 6 ? (int32_t)(least / 3) : 1;
-    pattern p;
     if (f > 1 || image->format != FM_PIXEL_RGB8) {
         fm_status status;
         r = needed_region(image, m, to->width, to->height, f, 2.0 * f + 2);
@@ -237,9 +248,7 @@ static fm_status warp_into(fm_image *to, const fm_image *image, const double m[6
             return status;
     }
     map_to_region(local, m, &r, f);
-    one_axis(shrink_x / f, &p.nx, &p.spread_x);
-    one_axis(shrink_y / f, &p.ny, &p.spread_y);
-    warp_pixels(to, &s, local, &p);
+    warp_pixels(to, &s, local);
     fmi_free_wiped(s.owned, s.owned_size);
     return FM_OK;
 }

@@ -1,6 +1,6 @@
 /* The memory that stb_image and stb_image_write work in: every block is known, so that all of them
- * can be wiped and freed when a decoder gives up half-way, and one that runs out of memory is left by
- * a jump, since not all of its code expects NULL. */
+ * can be wiped and freed when a decoder gives up half-way, and one that runs out of memory is left
+ * by a jump, since not all of its code expects NULL. */
 #ifndef FMI_WATCHED_H
 #define FMI_WATCHED_H
 
