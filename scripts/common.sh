@@ -16,10 +16,17 @@ die() {
     exit 2
 }
 
-# Install the Debian packages that are missing, or say which they are.
+# Install the Debian packages that are missing, or say which they are. COMMAND=PACKAGE asks for the
+# package only where there is no such command: npm often comes from elsewhere than Debian.
 need_packages() {
     local missing=() package
     for package in "$@"; do
+        case $package in
+        *=*)
+            command -v "${package%%=*}" >/dev/null && continue
+            package=${package#*=}
+            ;;
+        esac
         dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' ||
             missing+=("$package")
     done

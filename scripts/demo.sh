@@ -8,14 +8,21 @@ facematch() {
     build/bin/facematch --models-dir "$models" "$@"
 }
 wrong=0
+gallery=$(mktemp -d)/people.fmg
+trap 'rm -rf "$(dirname "$gallery")"' EXIT
+
+shorten() {
+    local text=${1//$photos\//}
+    printf '%s' "${text//$(dirname "$gallery")\//}"
+}
 
 # expect STATUS WHAT COMMAND...: run the command, and compare its exit status.
 expect() {
-    local want=$1 what=$2 status=0
+    local want=$1 what=$2 status=0 answer
     shift 2
-    printf '\n%s\n  $ facematch %s\n' "$what" "${*//$photos\//}"
-    facematch "$@" | sed 's/^/    /' || true
-    status=${PIPESTATUS[0]}
+    printf '\n%s\n  $ facematch %s\n' "$what" "$(shorten "$*")"
+    answer=$(facematch "$@" 2>&1) || status=$?
+    printf '    %s\n' "$(shorten "$answer")"
     if [ "$status" -eq "$want" ]; then
         printf '  right\n'
     else
@@ -23,9 +30,6 @@ expect() {
         wrong=$((wrong + 1))
     fi
 }
-
-gallery=$(mktemp -d)/people.fmg
-trap 'rm -rf "$(dirname "$gallery")"' EXIT
 
 say "verify: is this the same person?"
 expect 0 "Two photographs of one person" verify "$photos/obama.jpg" "$photos/obama2.jpg"

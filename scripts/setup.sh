@@ -5,7 +5,7 @@
 
 need_packages ca-certificates git cmake ninja-build g++ pkg-config libtorch-dev libstb-dev \
     libjansson-dev libsodium-dev libexif-dev libsqlite3-dev python3-venv python3-numpy \
-    python3-torch npm
+    python3-torch npm=npm
 
 say "building in build/"
 cmake --preset release "$@" >build-configure.log 2>&1 || {
