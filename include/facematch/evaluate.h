@@ -30,7 +30,8 @@ typedef struct fm_pairs_report {
 /** Evaluate scored pairs.
  *
  * Accuracy follows the protocol of LFW, View 2: for each fold the threshold that does best on all
- * other folds is applied to it; with a single fold, to itself.
+ * other folds is applied to it; with a single fold, to itself. Of thresholds that do equally well the
+ * middle one is taken.
  *
  * @param[in]     scores    float32[n], likeness; NaN for a pair that could not be scored.
  * @param[in]     genuine   uint8[n]: 1 the same person, 0 strangers. Both must occur.
@@ -44,7 +45,7 @@ typedef struct fm_pairs_report {
  * @param[in,out] out       struct_size set by the caller; untouched on failure.
  * @param[out]    err       optional error detail.
  * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_NO_MEMORY.
- * Threads: any.   Cost: O(n log n).   Since: 0.1.
+ * Threads: any.   Cost: O(n (log n + folds)).   Since: 0.1.
  * Source: Huang et al. 2007, Labeled Faces in the Wild, sec. 4; ISO/IEC 19795-1:2021. */
 FM_API FM_NODISCARD fm_status fm_evaluate_pairs(const float *scores, const uint8_t *genuine,
                                                 const int32_t *folds, size_t n, const double *fars,

@@ -33,9 +33,11 @@ enum {
  * Ties are broken by score, then by position (top, then left). */
 typedef int32_t fm_selection;
 enum {
-    FM_SELECT_LARGEST = 1,      /**< area of the box; the default */
-    FM_SELECT_MOST_CENTRAL = 2, /**< distance of the box's centre from the image's centre */
-    FM_SELECT_HIGHEST_SCORE = 3 /**< the detector's own certainty */
+    FM_SELECT_LARGEST = 1,       /**< area of the box within the image */
+    FM_SELECT_MOST_CENTRAL = 2,  /**< distance of the box's centre from the image's centre */
+    FM_SELECT_HIGHEST_SCORE = 3, /**< the detector's own certainty */
+    FM_SELECT_PROMINENT = 4      /**< large and central: that area minus twice the square of that
+                                      distance; the default */
 };
 
 /** Options of fm_session_create. Zero means default everywhere. */
@@ -50,7 +52,7 @@ typedef struct fm_session_options {
                                    second forward pass */
     int32_t min_face_px;      /**< smallest face looked for, 12..10,000; default 40 */
     int32_t max_faces;        /**< most faces kept per image, 1..10,000; default 256 */
-    fm_selection selection;   /**< default FM_SELECT_LARGEST */
+    fm_selection selection;   /**< default FM_SELECT_PROMINENT */
     float min_score;          /**< faces below this detection score are dropped, 0..1; default: the
                                    detector's own thresholds only */
     /* --- 0.1 ends here, append below --- */

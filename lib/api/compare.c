@@ -10,10 +10,7 @@
 #include <string.h>
 
 /* Sizes in release 0.1: what a caller must bring at least. */
-enum {
-    VERIFY_OPTIONS_0_1 = sizeof(fm_verify_options),
-    VERIFICATION_0_1 = sizeof(fm_verification)
-};
+enum { VERIFY_OPTIONS_0_1 = sizeof(fm_verify_options), VERIFICATION_0_1 = sizeof(fm_verification) };
 
 void fm_verify_options_init(fm_verify_options *options, uint32_t struct_size)
 {
@@ -41,9 +38,8 @@ static fm_status check_embeddings(const fm_model *model, const float *a, const f
         return fmi_fail(err, FM_E_INVALID_ARGUMENT, "model %s is not an embedder",
                         model->manifest.name);
     if (dim != (size_t)model->manifest.embedding.dim)
-        return fmi_fail(err, FM_E_INVALID_ARGUMENT,
-                        "embeddings have %zu values, model %s makes %d", dim, model->manifest.name,
-                        (int)model->manifest.embedding.dim);
+        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "embeddings have %zu values, model %s makes %d",
+                        dim, model->manifest.name, (int)model->manifest.embedding.dim);
     status = check_vector(a, dim, "a", err);
     return status != FM_OK ? status : check_vector(b, dim, "b", err);
 }
@@ -67,8 +63,8 @@ static fm_status begin_decision(const fm_verify_options *options, const fm_verif
     fm_status status = fmi_output_check(out, VERIFICATION_0_1, "fm_verification", err);
     if (status != FM_OK)
         return status;
-    status = fmi_options_read(own, sizeof *own, options, VERIFY_OPTIONS_0_1, "fm_verify_options",
-                              err);
+    status =
+        fmi_options_read(own, sizeof *own, options, VERIFY_OPTIONS_0_1, "fm_verify_options", err);
     return status != FM_OK ? status : fmi_verify_options_check(own, err);
 }
 
@@ -97,8 +93,8 @@ static fm_status embed_both(fm_session *session, const fm_image *const images[2]
 {
     static const char *const names[2] = {"first photograph", "second photograph"};
     for (size_t i = 0; i < 2; i++) {
-        fm_status status = fmi_embed_image(session, images[i], aligned, NULL, vectors + i * dim,
-                                           NULL, NULL, err);
+        fm_status status =
+            fmi_embed_image(session, images[i], aligned, NULL, vectors + i * dim, NULL, NULL, err);
         if (status != FM_OK)
             return fmi_fail_context(err, status, "%s", names[i]);
     }
@@ -110,7 +106,9 @@ static fm_status check_photographs(const fm_session *session, const fm_image *a,
 {
     if (!session || !a || !b)
         return fmi_fail(err, FM_E_INVALID_ARGUMENT, "%s is NULL",
-                        !session ? "session" : !a ? "first photograph" : "second photograph");
+                        !session ? "session"
+                        : !a     ? "first photograph"
+                                 : "second photograph");
     if (!session->embedder)
         return fmi_fail(err, FM_E_STATE, "the session has no embedder");
     return FM_OK;
@@ -128,6 +126,8 @@ fm_status fm_verify(fm_session *session, const fm_image *a, const fm_image *b,
     fm_status status = check_photographs(session, a, b, err);
     if (status == FM_OK)
         status = begin_decision(options, out, &own, err);
+    if (status == FM_OK)
+        status = fmi_flag_check(own.aligned, "aligned", err);
     if (status != FM_OK)
         return status;
     manifest = &session->embedder->manifest;

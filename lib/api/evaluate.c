@@ -18,8 +18,8 @@ static fm_status check_pairs(const fmi_pairs *pairs, fm_error *err)
         if (isinf(pairs->scores[i]))
             return fmi_fail(err, FM_E_INVALID_ARGUMENT, "score of pair %zu is infinite", i);
         if (pairs->genuine[i] > 1)
-            return fmi_fail(err, FM_E_INVALID_ARGUMENT, "genuine of pair %zu is %d, expected 0 or 1",
-                            i, pairs->genuine[i]);
+            return fmi_fail(err, FM_E_INVALID_ARGUMENT,
+                            "genuine of pair %zu is %d, expected 0 or 1", i, pairs->genuine[i]);
         if (pairs->folds && (pairs->folds[i] < 0 || pairs->folds[i] >= FM_LIMIT_FOLDS))
             return fmi_fail(err, FM_E_INVALID_ARGUMENT, "fold of pair %zu is %d, expected 0..%d", i,
                             (int)pairs->folds[i], FM_LIMIT_FOLDS - 1);

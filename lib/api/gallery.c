@@ -105,8 +105,8 @@ fm_status fm_gallery_open(fm_gallery **out, const char *uri, const fm_model *mod
     fm_status status;
     if (!out || !uri)
         return fail_null(err, out ? "uri" : "out");
-    status = fmi_options_read(&own, sizeof own, options, GALLERY_OPTIONS_0_1, "fm_gallery_options",
-                              err);
+    status =
+        fmi_options_read(&own, sizeof own, options, GALLERY_OPTIONS_0_1, "fm_gallery_options", err);
     if (status == FM_OK)
         status = check_open(model, &own, err);
     return status == FM_OK ? fmi_gallery_open(out, uri, model, &own, err) : status;
@@ -164,12 +164,13 @@ static fm_status check_enroll_options(const fm_enroll_options *options, fm_error
 {
     fm_status status = FM_OK;
     if (options->display_name)
-        status =
-            fmi_text_check(options->display_name, 0, FM_DISPLAY_NAME_MAX, "display_name", err);
+        status = fmi_text_check(options->display_name, 0, FM_DISPLAY_NAME_MAX, "display_name", err);
     if (status == FM_OK && options->label)
         status = fmi_text_check(options->label, 0, FM_LABEL_MAX, "label", err);
     if (status == FM_OK && options->metadata_json)
         status = check_metadata(options->metadata_json, err);
+    if (status == FM_OK)
+        status = fmi_flag_check(options->has_quality, "has_quality", err);
     if (status == FM_OK && options->has_quality &&
         !(options->quality >= 0 && options->quality <= 1))
         status = fmi_fail(err, FM_E_INVALID_ARGUMENT, "quality is %g, expected 0..1",
@@ -198,13 +199,8 @@ static fm_status store_embedding(fm_gallery *gallery, const char *id, const floa
                                  const fm_enroll_options *own, fm_enrollment *result,
                                  fm_enrollment *out, fm_error *err)
 {
-    const fmi_new_template add = {id,
-                                  own->display_name,
-                                  own->metadata_json,
-                                  own->label,
-                                  embedding,
-                                  own->has_quality != 0,
-                                  own->quality};
+    const fmi_new_template add = {id,        own->display_name,     own->metadata_json, own->label,
+                                  embedding, own->has_quality != 0, own->quality};
     bool zero;
     fm_status status =
         check_vector(embedding, (size_t)gallery->store->pin.dim, "embedding", &zero, err);
@@ -249,10 +245,10 @@ static fm_status check_session(const fm_gallery *gallery, const fm_session *sess
     return FM_OK;
 }
 
-/* A new vector, to be freed by free_embedding. face and face_count stay 0 when none was looked for. */
+/* A new vector, to be freed by free_embedding. face and face_count stay 0 when none was looked for.
+ */
 static fm_status embed(const fm_gallery *gallery, fm_session *session, const fm_image *image,
-                       bool aligned, float **out, fm_face *face, int32_t *face_count,
-                       fm_error *err)
+                       bool aligned, float **out, fm_face *face, int32_t *face_count, fm_error *err)
 {
     float *vector = fmi_calloc((size_t)gallery->store->pin.dim, sizeof *vector);
     size_t found = 0;
@@ -283,6 +279,8 @@ fm_status fm_gallery_enroll(fm_gallery *gallery, fm_session *session, const char
     fm_enrollment result = {0};
     float *vector;
     fm_status status = begin_enrollment(gallery, id, options, out, &own, err);
+    if (status == FM_OK)
+        status = fmi_flag_check(own.aligned, "aligned", err);
     if (status == FM_OK)
         status = check_session(gallery, session, image, err);
     if (status == FM_OK)
@@ -444,8 +442,7 @@ static fm_status begin_search(const fm_gallery *gallery, const fm_identify_optio
     if (status == FM_OK)
         status = fmi_identify_options_check(own, err);
     if (status == FM_OK && !gallery->model)
-        status =
-            fmi_fail(err, FM_E_STATE, "%s was opened without a model", gallery->store->name);
+        status = fmi_fail(err, FM_E_STATE, "%s was opened without a model", gallery->store->name);
     return status;
 }
 
@@ -456,9 +453,9 @@ fm_status fm_gallery_search(fm_gallery *gallery, const float *queries, size_t n,
     fm_identify_options own;
     fm_identification result = {0};
     bool zero;
-    fm_status status = n == 0 && gallery ? FM_OK
-                                         : begin_search(gallery, options, matches, k, counts, out,
-                                                        &own, err);
+    fm_status status = n == 0 && gallery
+                           ? FM_OK
+                           : begin_search(gallery, options, matches, k, counts, out, &own, err);
     if (status != FM_OK || n == 0)
         return status;
     if (n > FM_LIMIT_BATCH)
@@ -484,6 +481,8 @@ fm_status fm_identify(fm_gallery *gallery, fm_session *session, const fm_image *
     fm_identification result = {0};
     float *vector;
     fm_status status = begin_search(gallery, options, matches, capacity, count, out, &own, err);
+    if (status == FM_OK)
+        status = fmi_flag_check(own.aligned, "aligned", err);
     if (status == FM_OK)
         status = check_session(gallery, session, image, err);
     if (status == FM_OK)
@@ -513,6 +512,8 @@ fm_status fm_verify_identity(fm_gallery *gallery, fm_session *session, const cha
     if (status == FM_OK)
         status = fmi_options_read(&own, sizeof own, options, VERIFY_OPTIONS_0_1,
                                   "fm_verify_options", err);
+    if (status == FM_OK)
+        status = fmi_flag_check(own.aligned, "aligned", err);
     if (status == FM_OK)
         status = check_session(gallery, session, image, err);
     if (status == FM_OK)

@@ -61,8 +61,8 @@ static fm_status open_archive(const void *bytes, size_t size, const char **manif
 static fm_status fake_records(const void *bytes, size_t size, fmi_record_fn fn, void *user,
                               fm_error *err)
 {
-    const char *manifest;
-    size_t length;
+    const char *manifest = NULL;
+    size_t length = 0;
     fm_status status = open_archive(bytes, size, &manifest, &length, err);
     if (status == FM_OK && length > 0)
         status = fn(user, FMI_MANIFEST_RECORD, manifest, length, err);
@@ -84,8 +84,8 @@ static fm_status read_manifest(fmi_net *net, const char *text, size_t length, fm
 
 static fm_status fake_load(fmi_net **out, const void *bytes, size_t size, fm_error *err)
 {
-    const char *manifest;
-    size_t length;
+    const char *manifest = NULL;
+    size_t length = 0;
     fmi_net *net;
     fm_status status = open_archive(bytes, size, &manifest, &length, err);
     if (status != FM_OK)

@@ -108,7 +108,7 @@ fm_status fmi_field_number(const json_t *object, const char *path, double min, d
 fm_status fmi_field_numbers(const json_t *object, const char *path, size_t n, double min,
                             double max, double *out, fm_error *err)
 {
-    const json_t *array;
+    const json_t *array = NULL;
     fm_status status = fmi_field_array(object, path, n, n, &array, err);
     if (status != FM_OK)
         return status;
@@ -147,7 +147,7 @@ fm_status fmi_field_text(const json_t *object, const char *path, const char **ou
 fm_status fmi_field_word(const json_t *object, const char *path, const fmi_word *words,
                          fm_status otherwise, int32_t *out, fm_error *err)
 {
-    const char *text;
+    const char *text = NULL;
     fm_status status = fmi_field_text(object, path, &text, err);
     if (status != FM_OK)
         return status;

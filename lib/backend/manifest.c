@@ -25,10 +25,8 @@ static const fmi_word families[] = {
     {"softmax", FM_FAMILY_SOFTMAX}, {"triplet", FM_FAMILY_TRIPLET}, {NULL, 0}};
 static const fmi_word metrics[] = {{"cosine", FM_METRIC_COSINE},
                                    {"euclidean", FM_METRIC_EUCLIDEAN},
-                                   {"sqeuclidean", FM_METRIC_SQEUCLIDEAN},
                                    {"squared_euclidean", FM_METRIC_SQEUCLIDEAN},
                                    {"inner_product", FM_METRIC_INNER_PRODUCT},
-                                   {"chi_squared", FM_METRIC_CHI_SQUARED},
                                    {"weighted_chi_squared", FM_METRIC_CHI_SQUARED},
                                    {"siamese", FM_METRIC_SIAMESE},
                                    {NULL, 0}};

@@ -197,9 +197,9 @@ fm_status fmi_model_part(const fm_model *model, const char *part, fm_precision p
 }
 
 /* The largest batch first, then halves of it: 32, 16, 8, 4, 2, 1. How large pays off differs: a
- * narrow network's activations fall out of the caches early (mobilefacenet, one core, float32: 5.6
- * ms per face in batches of 8, 9.6 ms in batches of 32), a wide one's kernels gain (dlib-resnet-v1,
- * bfloat16: 3.4 and 3.1 ms). So the manifest says it. */
+ * narrow network's activations fall out of the caches early (mobilefacenet, one core, float32: 6.4
+ * ms per face in batches of 8, 10.2 ms in batches of 32), a wide one's kernels gain
+ * (dlib-resnet-v1, bfloat16: 3.4 and 3.1 ms). So the manifest says it. */
 fm_status fmi_model_run_items(const fm_model *model, fmi_part *part, int32_t threads,
                               const float *in, size_t n, const int64_t shape[3], float *out,
                               size_t out_item_len, fm_error *err)

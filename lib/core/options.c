@@ -47,6 +47,13 @@ void fmi_options_init(void *options, uint32_t struct_size)
     memcpy(options, &struct_size, sizeof struct_size);
 }
 
+fm_status fmi_flag_check(int32_t value, const char *name, fm_error *err)
+{
+    if (value == 0 || value == 1)
+        return FM_OK;
+    return fmi_fail(err, FM_E_INVALID_ARGUMENT, "%s is %d, expected 0 or 1", name, (int)value);
+}
+
 fm_status fmi_output_check(const void *out, uint32_t min_size, const char *name, fm_error *err)
 {
     if (!out)

@@ -15,6 +15,9 @@ fm_status fmi_options_read(void *own, uint32_t own_size, const void *options, ui
 /* Body of every fm_*_options_init: zero min(struct_size, own_size) bytes... and set struct_size. */
 void fmi_options_init(void *options, uint32_t struct_size);
 
+/* Flags are 0 or 1, so that other values stay free for later releases. */
+fm_status fmi_flag_check(int32_t value, const char *name, fm_error *err);
+
 /* Is this output struct there, and at least min_size long? */
 fm_status fmi_output_check(const void *out, uint32_t min_size, const char *name, fm_error *err);
 

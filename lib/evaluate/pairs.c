@@ -1,12 +1,8 @@
-/* The scored pairs are sorted, best first. A cut c accepts the first c of them; since pairs of equal
- * score cannot be told apart, only the ends of runs of equal scores are cuts. The threshold of a cut
- * is the middle between the scores on its two sides. Among cuts that do equally well the one that
- * accepts fewest is taken: letting a stranger in is the worse mistake.
- *
- * For each fold the best cut for all other folds is wanted: the maximum of gain(c) - own(c), where
- * gain counts genuine minus impostor pairs before c, and own the same within the fold. Between two
- * pairs of the fold own is constant, so a tree that answers "best cut in this range" makes it
- * O(n log n) for any number of folds. */
+/* The scored pairs are sorted, best first. A cut c accepts the first c of them; since pairs of
+ * equal score cannot be told apart, only the ends of runs of equal scores are cuts. The threshold
+ * of a cut is the middle between the scores on its two sides. Where several cuts do equally well on
+ * the pairs that choose, the middle one of them is taken: the first or the last would lean to one
+ * kind of error by accident. */
 #include "evaluate/pairs.h"
 #include "core/error.h"
 #include "core/memory.h"
@@ -29,15 +25,11 @@ typedef struct counts {
 typedef struct work {
     scored *sorted; /* best first */
     size_t n;       /* scored pairs */
-    int32_t *gain;  /* [n + 1], of each cut */
-    uint32_t *tree; /* [2 * (n + 1)] best cut below each node; the leaves are the upper half */
-    uint32_t *order; /* [n] places in `sorted`, fold by fold */
-    size_t begin[FM_LIMIT_FOLDS + 1];
     counts total;
     counts fold[FM_LIMIT_FOLDS];
 } work;
 
-static const int32_t NOT_A_CUT = INT32_MIN / 2;
+enum { NO_FOLD = -1 };
 
 static int by_score_falling(const void *a, const void *b)
 {
@@ -71,119 +63,94 @@ static bool is_cut(const work *w, size_t c)
     return c == 0 || c == w->n || w->sorted[c - 1].score > w->sorted[c].score;
 }
 
-static void fill_gain(work *w)
+/* The score at which a cut is made between two neighbours, of which either may be missing. */
+static double threshold_between(const scored *above, const scored *below)
 {
-    int32_t gain = 0;
-    for (size_t c = 0; c <= w->n; c++) {
-        w->gain[c] = is_cut(w, c) ? gain : NOT_A_CUT;
-        if (c < w->n)
-            gain += w->sorted[c].genuine ? 1 : -1;
+    if (above && below)
+        return ((double)above->score + below->score) / 2;
+    if (below)
+        return nextafter(below->score, INFINITY);
+    return above ? above->score : NAN;
+}
+
+static double threshold_at(const work *w, size_t cut)
+{
+    return threshold_between(cut > 0 ? &w->sorted[cut - 1] : NULL,
+                             cut < w->n ? &w->sorted[cut] : NULL);
+}
+
+/* Cuts that do best, so far; the threshold of the one numbered `wanted` among them is kept. */
+typedef struct champions {
+    int64_t gain; /* genuine minus impostor pairs accepted */
+    size_t count, wanted;
+    double threshold;
+} champions;
+
+static void consider(champions *best, int64_t gain, const scored *above, const scored *below)
+{
+    if (above && below && above->score == below->score)
+        return;
+    if (best->count == 0 || gain > best->gain) {
+        best->gain = gain;
+        best->count = 0;
     }
+    if (gain == best->gain && best->count++ == best->wanted)
+        best->threshold = threshold_between(above, below);
 }
 
-/* Places of each fold's pairs in `sorted`, rising (a counting sort). */
-static void fill_order(work *w)
+/* Over the pairs that are not of `fold`. */
+static champions find_champions(const work *w, int32_t fold, size_t wanted)
 {
-    size_t next[FM_LIMIT_FOLDS];
-    for (size_t i = 0; i < w->n; i++)
-        w->begin[w->sorted[i].fold + 1]++;
-    for (size_t f = 0; f < FM_LIMIT_FOLDS; f++)
-        w->begin[f + 1] += w->begin[f];
-    memcpy(next, w->begin, sizeof next);
-    for (size_t i = 0; i < w->n; i++)
-        w->order[next[w->sorted[i].fold]++] = (uint32_t)i;
-}
-
-static uint32_t better(const work *w, uint32_t a, uint32_t b)
-{
-    if (w->gain[a] != w->gain[b])
-        return w->gain[a] > w->gain[b] ? a : b;
-    return a < b ? a : b;
-}
-
-static void fill_tree(work *w)
-{
-    size_t leaves = w->n + 1;
-    for (size_t c = 0; c < leaves; c++)
-        w->tree[leaves + c] = (uint32_t)c;
-    for (size_t i = leaves - 1; i > 0; i--)
-        w->tree[i] = better(w, w->tree[2 * i], w->tree[2 * i + 1]);
-}
-
-/* Best cut of from..to, both included. */
-static uint32_t best_between(const work *w, size_t from, size_t to)
-{
-    uint32_t best = (uint32_t)from;
-    size_t left = from + w->n + 1, right = to + w->n + 2;
-    for (; left < right; left /= 2, right /= 2) {
-        if (left & 1)
-            best = better(w, best, w->tree[left++]);
-        if (right & 1)
-            best = better(w, best, w->tree[--right]);
+    champions best = {0, 0, wanted, NAN};
+    const scored *above = NULL;
+    int64_t gain = 0;
+    for (size_t i = 0; i < w->n; i++) {
+        const scored *pair = &w->sorted[i];
+        if (pair->fold == fold)
+            continue;
+        consider(&best, gain, above, pair);
+        gain += pair->genuine ? 1 : -1;
+        above = pair;
     }
+    consider(&best, gain, above, NULL);
     return best;
 }
 
-/* Best cut for all pairs that are not of the fold. */
-static size_t best_without(const work *w, int32_t fold)
+static double best_threshold(const work *w, int32_t fold)
 {
-    size_t from = 0, best = 0;
-    int32_t own = 0, best_gain = NOT_A_CUT;
-    for (size_t k = w->begin[fold]; k <= w->begin[fold + 1]; k++) {
-        size_t to = k < w->begin[fold + 1] ? w->order[k] : w->n;
-        uint32_t cut = best_between(w, from, to);
-        if (w->gain[cut] != NOT_A_CUT && w->gain[cut] - own > best_gain) {
-            best_gain = w->gain[cut] - own;
-            best = cut;
-        }
-        if (k < w->begin[fold + 1])
-            own += w->sorted[to].genuine ? 1 : -1;
-        from = to + 1;
-    }
-    return best;
+    champions best = find_champions(w, fold, 0);
+    return find_champions(w, fold, best.count / 2).threshold;
 }
 
-/* The score at which a cut is made, seen by pairs that are not of `fold` (-1: by all pairs). At the
- * ends there is a score on one side only: just above the best, or the worst itself. */
-static double threshold_of(const work *w, size_t cut, int32_t fold)
+/* Share of each fold's pairs that its threshold decides rightly; with NaN nothing is accepted. */
+static void fill_right(const work *w, const double *thresholds, int64_t *right)
 {
-    size_t above = cut, below = cut;
-    while (above > 0 && w->sorted[above - 1].fold == fold)
-        above--;
-    while (below < w->n && w->sorted[below].fold == fold)
-        below++;
-    if (above > 0 && below < w->n)
-        return ((double)w->sorted[above - 1].score + w->sorted[below].score) / 2;
-    if (below < w->n)
-        return nextafter(w->sorted[below].score, INFINITY);
-    return above > 0 ? w->sorted[above - 1].score : NAN;
-}
-
-/* Share of a fold's pairs that a threshold decides rightly; with NaN nothing is accepted. */
-static double fold_accuracy(const work *w, int32_t fold, double threshold)
-{
-    const counts *c = &w->fold[fold];
-    int64_t right = c->undecided_impostor;
-    for (size_t k = w->begin[fold]; k < w->begin[fold + 1]; k++) {
-        const scored *pair = &w->sorted[w->order[k]];
-        right += (pair->score >= threshold) == (pair->genuine != 0);
+    for (size_t i = 0; i < w->n; i++) {
+        const scored *pair = &w->sorted[i];
+        right[pair->fold] += (pair->score >= thresholds[pair->fold]) == (pair->genuine != 0);
     }
-    return (double)right / (double)(c->genuine + c->impostor);
 }
 
 static void report_accuracy(const work *w, fm_pairs_report *report)
 {
-    double accuracy[FM_LIMIT_FOLDS], sum = 0, squares = 0;
+    double thresholds[FM_LIMIT_FOLDS], accuracy[FM_LIMIT_FOLDS], sum = 0, squares = 0;
+    int64_t right[FM_LIMIT_FOLDS], pairs;
     int32_t used = 0;
     for (int32_t f = 0; f < FM_LIMIT_FOLDS; f++)
         used += w->fold[f].genuine + w->fold[f].impostor > 0;
     report->folds = used;
-    report->threshold = threshold_of(w, w->tree[1], -1);
+    report->threshold = best_threshold(w, NO_FOLD);
+    for (int32_t f = 0; f < FM_LIMIT_FOLDS; f++) {
+        pairs = w->fold[f].genuine + w->fold[f].impostor;
+        right[f] = w->fold[f].undecided_impostor;
+        thresholds[f] = used == 1 || pairs == 0 ? report->threshold : best_threshold(w, f);
+    }
+    fill_right(w, thresholds, right);
     for (int32_t f = 0, i = 0; f < FM_LIMIT_FOLDS; f++) {
-        if (w->fold[f].genuine + w->fold[f].impostor == 0)
+        pairs = w->fold[f].genuine + w->fold[f].impostor;
+        if (pairs == 0)
             continue;
-        accuracy[i] = fold_accuracy(
-            w, f, used == 1 ? report->threshold : threshold_of(w, best_without(w, f), f));
+        accuracy[i] = (double)right[f] / (double)pairs;
         sum += accuracy[i++];
     }
     report->accuracy = sum / used;
@@ -201,8 +168,7 @@ static rates rates_at(const work *w, size_t cut, int64_t accepted_genuine)
 {
     int64_t false_accepts = (int64_t)cut - accepted_genuine;
     return (rates){(double)false_accepts / (double)w->total.impostor,
-                   1 - (double)accepted_genuine / (double)w->total.genuine,
-                   threshold_of(w, cut, -1)};
+                   1 - (double)accepted_genuine / (double)w->total.genuine, threshold_at(w, cut)};
 }
 
 /* On the straight line between the cuts on either side of the point where the rates meet. They need
@@ -249,12 +215,7 @@ static double tar_at(const work *w, double far)
 
 static void work_free(work *w, size_t n)
 {
-    if (!w)
-        return;
     fmi_free_wiped(w->sorted, n * sizeof *w->sorted);
-    fmi_free(w->gain);
-    fmi_free(w->tree);
-    fmi_free(w->order);
     fmi_free(w);
 }
 
@@ -264,12 +225,9 @@ static work *work_new(size_t n)
     if (!w)
         return NULL;
     w->sorted = fmi_calloc(n, sizeof *w->sorted);
-    w->gain = fmi_calloc(n + 1, sizeof *w->gain);
-    w->tree = fmi_calloc(2 * (n + 1), sizeof *w->tree);
-    w->order = fmi_calloc(n, sizeof *w->order);
-    if (w->sorted && w->gain && w->tree && w->order)
+    if (w->sorted)
         return w;
-    work_free(w, w->sorted ? n : 0);
+    fmi_free(w);
     return NULL;
 }
 
@@ -280,9 +238,6 @@ fm_status fmi_pairs_evaluate(const fmi_pairs *pairs, const double *fars, size_t 
     if (!w)
         return fmi_fail_memory(err);
     sort_pairs(w, pairs);
-    fill_gain(w);
-    fill_order(w);
-    fill_tree(w);
     report->pairs = (int64_t)pairs->n;
     report->genuine = w->total.genuine;
     report->impostor = w->total.impostor;

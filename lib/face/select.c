@@ -34,8 +34,10 @@ static double preference(const ordering *order, const fm_face *face)
         return -(dx * dx + dy * dy);
     case FM_SELECT_HIGHEST_SCORE:
         return face->score;
-    default:
+    case FM_SELECT_LARGEST:
         return visible_area(order, face);
+    default: /* FM_SELECT_PROMINENT */
+        return visible_area(order, face) - 2 * (dx * dx + dy * dy);
     }
 }
 

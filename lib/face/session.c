@@ -58,7 +58,7 @@ static fm_status check_options(const fm_session_options *o, fm_error *err)
         status = check_range("max_faces", o->max_faces, 1, 10000, err);
     if (status == FM_OK)
         status =
-            check_range("selection", o->selection, FM_SELECT_LARGEST, FM_SELECT_HIGHEST_SCORE, err);
+            check_range("selection", o->selection, FM_SELECT_LARGEST, FM_SELECT_PROMINENT, err);
     if (status == FM_OK && !(o->min_score >= 0 && o->min_score <= 1))
         status = fmi_fail(err, FM_E_INVALID_ARGUMENT,
                           "fm_session_options.min_score is %g, not 0 to 1", (double)o->min_score);
@@ -76,7 +76,7 @@ static void fill_defaults(fm_session_options *o)
     if (o->max_faces == 0)
         o->max_faces = 256;
     if (o->selection == 0)
-        o->selection = FM_SELECT_LARGEST;
+        o->selection = FM_SELECT_PROMINENT;
 }
 
 static fm_status prepare(fm_session *session, fm_error *err)

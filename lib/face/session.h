@@ -6,8 +6,8 @@
 #include <facematch/embed.h>
 
 struct fm_session {
-    fm_model *embedder; /* or NULL */
-    fm_model *detector; /* or NULL */
+    fm_model *embedder;         /* or NULL */
+    fm_model *detector;         /* or NULL */
     fm_session_options options; /* defaults filled in; its detector pointer is not used */
     fmi_part *embed_part;
     fmi_part *pnet, *rnet, *onet;

@@ -328,9 +328,8 @@ static fm_status search_index(const fm_gallery *gallery, const float *queries, s
     if (status != FM_OK)
         return status;
     for (size_t q = 0; q < n; q++) {
-        counts[q] = fmi_index_search(gallery->index,
-                                     queries + q * (size_t)manifest->embedding.dim, threshold, k,
-                                     hits);
+        counts[q] = fmi_index_search(gallery->index, queries + q * (size_t)manifest->embedding.dim,
+                                     threshold, k, hits);
         for (size_t i = 0; i < counts[q]; i++)
             tell_match(manifest, &hits[i], i, &matches[q * k + i]);
     }
@@ -353,8 +352,7 @@ fm_status fmi_gallery_search(fm_gallery *gallery, const float *queries, size_t n
     pthread_mutex_unlock(&gallery->store_lock);
     if (status == FM_OK) {
         pthread_rwlock_rdlock(&gallery->index_lock);
-        status =
-            search_index(gallery, queries, n, options, hits, matches, k, counts, out, err);
+        status = search_index(gallery, queries, n, options, hits, matches, k, counts, out, err);
         pthread_rwlock_unlock(&gallery->index_lock);
     }
     fmi_free(hits);

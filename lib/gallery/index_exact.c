@@ -1,6 +1,6 @@
-/* Every template is looked at. For the four metrics that follow from a product of two vectors that is
- * done in float32 first, with a bound on its error; only rows that could still get into the answer
- * are scored properly. The answer is the same as without this first look.
+/* Every template is looked at. For the four metrics that follow from a product of two vectors that
+ * is done in float32 first, with a bound on its error; only rows that could still get into the
+ * answer are scored properly. The answer is the same as without this first look.
  *
  * Rows lie in blocks, so that growing moves no vector (and leaves no copy of one behind). The order
  * of rows has no meaning: a removed row is replaced by the last one. */
@@ -295,8 +295,8 @@ static void look_at(search *s, const row *candidate, const float *vector)
     fmi_hit hit = {owner->id, owner->no, candidate->template_id, 0};
     if (is_hopeless(s, vector, candidate->norm))
         return;
-    hit.score = fmi_metric_score_normed(s->index->manifest, s->query, s->norm, vector,
-                                        candidate->norm);
+    hit.score =
+        fmi_metric_score_normed(s->index->manifest, s->query, s->norm, vector, candidate->norm);
     if (hit.score >= s->bar)
         offer(s, &hit);
 }

@@ -1,8 +1,8 @@
 /* Opening the file of a gallery.
  *
- * A new gallery is built under another name and gets its own by link(2), which fails when the name is
- * taken. So the name never stands for half a gallery, nothing is left behind when building fails, and
- * of two processes that create one at the same time both end up with the same file.
+ * A new gallery is built under another name and gets its own by link(2), which fails when the name
+ * is taken. So the name never stands for half a gallery, nothing is left behind when building
+ * fails, and of two processes that create one at the same time both end up with the same file.
  *
  * This file never opens a gallery but through SQLite: POSIX drops all locks that a process has on a
  * file as soon as it closes any descriptor of it. */
@@ -34,9 +34,10 @@ static const struct {
     {"identities", "CREATE TABLE identities (identity_no INTEGER PRIMARY KEY AUTOINCREMENT, "
                    "id TEXT NOT NULL UNIQUE, display_name TEXT NOT NULL, metadata TEXT NOT NULL, "
                    "created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL)"},
-    {"templates", "CREATE TABLE templates (template_id INTEGER PRIMARY KEY AUTOINCREMENT, "
-                  "identity_no INTEGER NOT NULL REFERENCES identities, created_ms INTEGER NOT NULL, "
-                  "quality REAL, label TEXT NOT NULL, vector BLOB NOT NULL)"},
+    {"templates",
+     "CREATE TABLE templates (template_id INTEGER PRIMARY KEY AUTOINCREMENT, "
+     "identity_no INTEGER NOT NULL REFERENCES identities, created_ms INTEGER NOT NULL, "
+     "quality REAL, label TEXT NOT NULL, vector BLOB NOT NULL)"},
     {"templates_by_identity", "CREATE INDEX templates_by_identity ON templates (identity_no)"}};
 enum { SCHEMA_ITEMS = sizeof schema / sizeof *schema };
 
@@ -61,8 +62,8 @@ static char *plain_path(const char *path)
 static fm_status open_file(fmi_sqlite *s, const char *name, int flags, int32_t timeout_ms,
                            fm_error *err)
 {
-    /* NOMUTEX: the gallery's own lock is around every use of the connection, and a second one inside
-     * SQLite would only cost time. */
+    /* NOMUTEX: the gallery's own lock is around every use of the connection, and a second one
+     * inside SQLite would only cost time. */
     int rc = sqlite3_open_v2(name, &s->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
     if (rc != SQLITE_OK)
         return fmi_sqlite_fail(s, rc, err);
@@ -270,8 +271,8 @@ static fm_status check_schema(const fmi_sqlite *s, fm_error *err)
     size_t items = 0;
     bool row = true;
     fm_status status = fmi_sqlite_prepare(
-        s, &stmt, "SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
-        err);
+        s, &stmt,
+        "SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'", err);
     if (status != FM_OK)
         return status;
     while ((status = fmi_sqlite_step(s, stmt, &row, err)) == FM_OK && row) {
@@ -366,7 +367,8 @@ static fm_status check_file(fmi_sqlite *s, const fmi_store_config *config, fm_er
 /* The path as a URI: only what cannot be mistaken stays as it is. */
 static char *immutable_uri(const char *path)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-";
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-";
     static const char tail[] = "?immutable=1";
     char *uri = fmi_alloc(5 + 3 * strlen(path) + sizeof tail), *end = uri;
     if (!uri)
@@ -392,10 +394,10 @@ static bool has_log(const char *path)
     return found;
 }
 
-/* SQLite's readers of a write-ahead log share a small file beside the gallery. In a folder where that
- * cannot be made, SQLite reads only what it is told never changes. Nobody without more rights than we
- * have can change it; who has them must not while it is open here. What is in a log would be missed,
- * so there must be none. */
+/* SQLite's readers of a write-ahead log share a small file beside the gallery. In a folder where
+ * that cannot be made, SQLite reads only what it is told never changes. Nobody without more rights
+ * than we have can change it; who has them must not while it is open here. What is in a log would
+ * be missed, so there must be none. */
 static fm_status open_immutable(fmi_sqlite *s, const char *path, const fmi_store_config *config,
                                 fm_error *err)
 {

@@ -1,8 +1,8 @@
-/* Where people and templates are kept. A store is a table of functions, so that a database server can
- * stand behind a gallery as well as a file.
+/* Where people and templates are kept. A store is a table of functions, so that a database server
+ * can stand behind a gallery as well as a file.
  *
- * A store is confined: the gallery holds a lock around every call. Nothing is changed by a call that
- * fails, and outputs are untouched. Ids and texts have been checked by the caller. */
+ * A store is confined: the gallery holds a lock around every call. Nothing is changed by a call
+ * that fails, and outputs are untouched. Ids and texts have been checked by the caller. */
 #ifndef FMI_STORE_H
 #define FMI_STORE_H
 
@@ -20,10 +20,10 @@ typedef struct fmi_pin {
 
 /* How far a copy of the templates has come. All zero: it is empty. */
 typedef struct fmi_sync {
-    bool valid;             /* false: look again even when nobody else has written */
-    uint32_t token;         /* changes when another connection writes */
-    int64_t rewrites;       /* removals so far: what makes a copy more than incomplete */
-    int64_t last_identity;  /* highest number that is in the copy */
+    bool valid;            /* false: look again even when nobody else has written */
+    uint32_t token;        /* changes when another connection writes */
+    int64_t rewrites;      /* removals so far: what makes a copy more than incomplete */
+    int64_t last_identity; /* highest number that is in the copy */
     int64_t last_template;
 } fmi_sync;
 
@@ -32,8 +32,8 @@ typedef struct fmi_sync_target {
     void *user;
     void (*clear)(void *user);
     fm_status (*identity)(void *user, int64_t identity_no, const char *id, fm_error *err);
-    fm_status (*template)(void *user, int64_t identity_no, int64_t template_id,
-                          const float *vector, fm_error *err);
+    fm_status (*template)(void *user, int64_t identity_no, int64_t template_id, const float *vector,
+                          fm_error *err);
 } fmi_sync_target;
 
 /* One template to be stored; NULL texts leave what is there. */
@@ -78,8 +78,8 @@ typedef struct fmi_store_ops {
                       size_t *count, fm_error *err);
     /* *text by fmi_alloc */
     fm_status (*metadata)(fmi_store *store, const char *id, char **text, fm_error *err);
-    fm_status (*templates)(fmi_store *store, const char *id,
-                           fm_template out[FM_LIMIT_TEMPLATES], size_t *count, fm_error *err);
+    fm_status (*templates)(fmi_store *store, const char *id, fm_template out[FM_LIMIT_TEMPLATES],
+                           size_t *count, fm_error *err);
     /* template_id 0: all of the identity. FM_E_NOT_FOUND when there is none. */
     fm_status (*vectors)(fmi_store *store, const char *id, int64_t template_id, fmi_vector_fn fn,
                          void *user, fm_error *err);

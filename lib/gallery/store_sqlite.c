@@ -79,8 +79,8 @@ static fm_status count_templates(const fmi_sqlite *s, int64_t no, int64_t *count
 {
     sqlite3_stmt *stmt;
     bool row = false;
-    fm_status status = fmi_sqlite_prepare(
-        s, &stmt, "SELECT count(*) FROM templates WHERE identity_no = ?", err);
+    fm_status status =
+        fmi_sqlite_prepare(s, &stmt, "SELECT count(*) FROM templates WHERE identity_no = ?", err);
     if (status != FM_OK)
         return status;
     sqlite3_bind_int64(stmt, 1, no);
@@ -180,8 +180,8 @@ static fm_status sync_inside(fmi_sqlite *s, fmi_sync *sync, const fmi_sync_targe
     int64_t rewrites = 0;
     fm_status status = read_data_version(s, &version, err);
     if (status == FM_OK)
-        status = fmi_sqlite_integer(s, "SELECT value FROM meta WHERE key = 'rewrites'", &rewrites,
-                                    err);
+        status =
+            fmi_sqlite_integer(s, "SELECT value FROM meta WHERE key = 'rewrites'", &rewrites, err);
     if (status != FM_OK)
         return status;
     if (rewrites != sync->rewrites) {
@@ -415,7 +415,8 @@ static fm_status remove_inside(const fmi_sqlite *s, const char *id, int64_t temp
         status = template_id == 0 ? delete_identity(s, id, out->identity_no, traces, err)
                                   : delete_template(s, out->identity_no, template_id, err);
     if (status == FM_OK)
-        status = fmi_sqlite_exec(s, "UPDATE meta SET value = value + 1 WHERE key = 'rewrites'", err);
+        status =
+            fmi_sqlite_exec(s, "UPDATE meta SET value = value + 1 WHERE key = 'rewrites'", err);
     return status;
 }
 
@@ -568,8 +569,8 @@ static fm_status sqlite_metadata(fmi_store *store, const char *id, char **out, f
         status = fail_no_identity(id, err);
     if (status == FM_OK) {
         text = fmi_alloc(FM_METADATA_MAX + 1);
-        status = text ? fmi_sqlite_text(s, stmt, 0, text, FM_METADATA_MAX, err)
-                      : fmi_fail_memory(err);
+        status =
+            text ? fmi_sqlite_text(s, stmt, 0, text, FM_METADATA_MAX, err) : fmi_fail_memory(err);
     }
     sqlite3_finalize(stmt);
     if (status == FM_OK)
@@ -594,8 +595,7 @@ static fm_status read_template(const fmi_sqlite *s, sqlite3_stmt *stmt, fm_templ
 
 /* An identity without templates gives one row of NULLs. */
 static fm_status sqlite_templates(fmi_store *store, const char *id,
-                                  fm_template out[FM_LIMIT_TEMPLATES], size_t *count,
-                                  fm_error *err)
+                                  fm_template out[FM_LIMIT_TEMPLATES], size_t *count, fm_error *err)
 {
     fmi_sqlite *s = self(store);
     size_t n = 0, rows = 0;
@@ -667,10 +667,10 @@ static fm_status sqlite_vectors(fmi_store *store, const char *id, int64_t templa
     return status == FM_OK && told == 0 ? fail_no_template(id, template_id, err) : status;
 }
 
-static const fmi_store_ops sqlite_ops = {
-    sqlite_close_store, sqlite_count, sqlite_changed,  sqlite_sync,      sqlite_add,
-    sqlite_remove,      sqlite_get,   sqlite_list,     sqlite_metadata,  sqlite_templates,
-    sqlite_vectors};
+static const fmi_store_ops sqlite_ops = {sqlite_close_store, sqlite_count,  sqlite_changed,
+                                         sqlite_sync,        sqlite_add,    sqlite_remove,
+                                         sqlite_get,         sqlite_list,   sqlite_metadata,
+                                         sqlite_templates,   sqlite_vectors};
 
 static fm_status open_store(fmi_sqlite *s, const char *path, const fmi_store_config *config,
                             fm_error *err)

@@ -1,8 +1,9 @@
 /* Between the points of a calibration the logarithm of the rate is a straight line of the score.
  *
- * Before the first point (rates above it) the line of the first two points goes on until the rate is
- * 1, and stays there: strangers' scores thin out about exponentially, so the line that holds at the
- * table's beginning is the best guess there is, and rates that high are no one's operating point.
+ * Before the first point (rates above it) the line of the first two points goes on until the rate
+ * is 1, and stays there: strangers' scores thin out about exponentially, so the line that holds at
+ * the table's beginning is the best guess there is, and rates that high are no one's operating
+ * point.
  *
  * Behind the last point nothing was measured. A rate is never told lower than the last one. A
  * threshold is, if the caller asks for it: along the line from the last point to that of a rate ten

@@ -9,7 +9,8 @@ enum { LANES = 8, FAST_LANES = 16 };
 
 static double sum_lanes(const double lane[LANES])
 {
-    return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
+    return ((lane[0] + lane[4]) + (lane[2] + lane[6])) +
+           ((lane[1] + lane[5]) + (lane[3] + lane[7]));
 }
 
 double fmi_kernel_dot(const float *a, const float *b, size_t n)

@@ -4,13 +4,15 @@
 
 #include "backend/manifest.h"
 
-/* By the manifest's metric; accumulated in double, rounded once. Both float32[manifest->embedding.dim]. */
+/* By the manifest's metric; accumulated in double, rounded once. Both
+ * float32[manifest->embedding.dim]. */
 float fmi_metric_score(const fmi_manifest *manifest, const float *a, const float *b);
 
 /* calibration.c. extrapolate: continue the last decade's line below the table's end instead of
  * FM_E_LIMIT. FM_E_STATE without a calibration. */
 fm_status fmi_calibration_threshold(const fmi_manifest *manifest, double fmr, bool extrapolate,
                                     float *threshold, fm_error *err);
-double fmi_calibration_fmr(const fmi_manifest *manifest, float score); /* NaN without a calibration */
+double fmi_calibration_fmr(const fmi_manifest *manifest,
+                           float score); /* NaN without a calibration */
 
 #endif

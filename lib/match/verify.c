@@ -1,5 +1,6 @@
 #include "match/verify.h"
 #include "core/error.h"
+#include "core/options.h"
 #include "match/metric.h"
 #include <math.h>
 
@@ -9,9 +10,9 @@ static const double DEFAULT_FPIR = 1e-2;
 static fm_status check_point(int32_t use_threshold, float threshold, double rate, const char *name,
                              fm_error *err)
 {
-    if (use_threshold != 0 && use_threshold != 1)
-        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "use_threshold is %d, expected 0 or 1",
-                        (int)use_threshold);
+    fm_status status = fmi_flag_check(use_threshold, "use_threshold", err);
+    if (status != FM_OK)
+        return status;
     if (use_threshold && !isfinite(threshold))
         return fmi_fail(err, FM_E_INVALID_ARGUMENT, "threshold is not finite");
     if (!use_threshold && rate != 0 && !(rate > 0 && rate < 1))

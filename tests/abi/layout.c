@@ -138,6 +138,7 @@ static void print_session(void)
     CONSTANT(FM_SELECT_LARGEST);
     CONSTANT(FM_SELECT_MOST_CENTRAL);
     CONSTANT(FM_SELECT_HIGHEST_SCORE);
+    CONSTANT(FM_SELECT_PROMINENT);
     TYPE(fm_session_options);
     FIELD(fm_session_options, struct_size);
     FIELD(fm_session_options, precision);

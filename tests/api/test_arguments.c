@@ -676,7 +676,8 @@ static void test_session_create(void **state)
     SESSION_OPTION(FM_E_INVALID_ARGUMENT, max_faces = -1);
     SESSION_OPTION(FM_E_INVALID_ARGUMENT, max_faces = 10001);
     SESSION_OPTION(FM_OK, max_faces = 10000);
-    SESSION_OPTION(FM_E_INVALID_ARGUMENT, selection = 4);
+    SESSION_OPTION(FM_OK, selection = FM_SELECT_PROMINENT);
+    SESSION_OPTION(FM_E_INVALID_ARGUMENT, selection = 5);
     SESSION_OPTION(FM_E_INVALID_ARGUMENT, selection = -1);
     SESSION_OPTION(FM_E_INVALID_ARGUMENT, min_score = NAN);
     SESSION_OPTION(FM_E_INVALID_ARGUMENT, min_score = INFINITY);
@@ -911,8 +912,10 @@ static void test_gallery_open(void **state)
           fm_gallery_open(&out.gallery, "postgresql://host/people", in.embedder, NULL, err));
     GIVES(FM_E_CORRUPT,
           fm_gallery_open(&out.gallery, test_path("text.fmg"), in.embedder, NULL, err));
-    GIVES(FM_E_NOT_FOUND, fm_gallery_open(&out.gallery, absent, NULL, NULL, err));
+    REFUSED(fm_gallery_open(&out.gallery, absent, NULL, NULL, err)); /* no model to make it for */
     OPTION_SIZES(fm_gallery_options, fm_gallery_open(&out.gallery, uri, in.embedder, options, err));
+    OPTION(FM_E_NOT_FOUND, fm_gallery_options, mode = FM_GALLERY_EXISTING,
+           fm_gallery_open(&out.gallery, absent, NULL, options, err));
     OPTION(FM_E_NOT_FOUND, fm_gallery_options, mode = FM_GALLERY_EXISTING,
            fm_gallery_open(&out.gallery, absent, in.embedder, options, err));
     OPTION(FM_E_NOT_FOUND, fm_gallery_options, mode = FM_GALLERY_READ_ONLY,
@@ -1192,6 +1195,8 @@ static void test_verify_identity(void **state)
     REFUSED(fm_verify_identity(g, s, "anna", p, NULL, NULL, err));
     OUTPUT_SIZES(verification, fm_verify_identity(g, s, "anna", p, NULL, to, err));
     VERIFY_OPTIONS(fm_verify_identity(g, s, "anna", p, options, to, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_verify_options, aligned = 2,
+           fm_verify_identity(g, s, "anna", p, options, to, err));
     GIVES(FM_E_NOT_FOUND, fm_verify_identity(g, s, "stranger", p, NULL, to, err));
     GIVES(FM_E_NOT_FOUND, fm_verify_identity(g, s, "anna", in.blank, NULL, to, err));
     GIVES(FM_E_MODEL_MISMATCH, fm_verify_identity(g, in.strange, "anna", p, NULL, to, err));

@@ -142,9 +142,9 @@ static const char *who(fm_gallery *gallery, uint32_t number)
     fm_identify_options options = {sizeof options, 1, 0, 0.999f, 0};
     fm_error own = {sizeof own, 0, ""};
     size_t count = 0;
-    fm_assert_status(fm_gallery_search(gallery, vector(number), 1, DIM, &options, &match, 1,
-                                       &count, NULL, &own),
-                     FM_OK, &own);
+    fm_assert_status(
+        fm_gallery_search(gallery, vector(number), 1, DIM, &options, &match, 1, &count, NULL, &own),
+        FM_OK, &own);
     return count ? match.id : "";
 }
 
@@ -261,7 +261,8 @@ static void add_metadata(fm_gallery *gallery, const char *json, fm_status want)
 static void test_gallery_metadata(void **state)
 {
     static const char text[] = "{\"born\": 1815,\n \"name\": \"\xC3\x81\"}";
-    static const char *const bad[] = {"", "[]", "7", "{", "{} x", "\"a\"", "{\"a\":\"\xFF\"}", "null"};
+    static const char *const bad[] = {"",    "[]", "7", "{", "{} x", "\"a\"", "{\"a\":\"\xFF\"}",
+                                      "null"};
     fm_gallery *gallery = open_gallery();
     char out[64] = "untouched", *huge;
     size_t needed = 0;
@@ -281,8 +282,8 @@ static void test_gallery_metadata(void **state)
             FM_E_BUFFER_TOO_SMALL, NULL);
     assert_int_equal(needed, sizeof text);
     assert_string_equal(out, "untouched");
-    refused(fm_gallery_get_metadata(gallery, "anna", NULL, 0, &needed, &err),
-            FM_E_BUFFER_TOO_SMALL, NULL);
+    refused(fm_gallery_get_metadata(gallery, "anna", NULL, 0, &needed, &err), FM_E_BUFFER_TOO_SMALL,
+            NULL);
     ok(fm_gallery_get_metadata(gallery, "anna", out, sizeof text, NULL, &err));
     assert_string_equal(out, text);
     huge = malloc(FM_METADATA_MAX + 2);
@@ -336,8 +337,8 @@ static void test_gallery_templates_and_embeddings(void **state)
             NULL);
     refused(fm_gallery_get_templates(gallery, "carl", list, 2, &count, &err), FM_E_NOT_FOUND,
             "carl");
-    refused(fm_gallery_get_templates(gallery, "anna", NULL, 2, &count, &err),
-            FM_E_INVALID_ARGUMENT, NULL);
+    refused(fm_gallery_get_templates(gallery, "anna", NULL, 2, &count, &err), FM_E_INVALID_ARGUMENT,
+            NULL);
     fm_gallery_close(gallery);
 }
 
@@ -515,15 +516,15 @@ static void test_gallery_failing_to_open_creates_nothing(void **state)
     open_refused(path, model, FM_GALLERY_READ_ONLY, FM_E_NOT_FOUND, "people.fmg");
     open_refused(path, model, 4, FM_E_INVALID_ARGUMENT, NULL);
     open_refused(path, model, -1, FM_E_INVALID_ARGUMENT, NULL);
-    open_refused(fm_test_path(missing, sizeof missing, &folder, "no/people.fmg"), model, 0,
-                 FM_E_IO, "no/people.fmg");
+    open_refused(fm_test_path(missing, sizeof missing, &folder, "no/people.fmg"), model, 0, FM_E_IO,
+                 "no/people.fmg");
     assert_int_equal(fm_test_folder_count(&folder), 0);
 }
 
 static void test_gallery_uris(void **state)
 {
-    static const char *const names[] = {"a?mode=memory", "b%41", "c:d", "e#f&g", "s p a c e",
-                                        "\xC3\xA9.fmg"};
+    static const char *const names[] = {"a?mode=memory", "b%41",      "c:d",
+                                        "e#f&g",         "s p a c e", "\xC3\xA9.fmg"};
     char plain[256], uri[300];
     fm_gallery *gallery = NULL;
     (void)state;
@@ -727,7 +728,8 @@ static int read_in_closed_folder(void)
 static int refuse_log_in_closed_folder(void)
 {
     fm_gallery *gallery = NULL;
-    return try_open(&gallery, FM_GALLERY_READ_ONLY) != FM_E_PERMISSION || !strstr(err.message, "-wal");
+    return try_open(&gallery, FM_GALLERY_READ_ONLY) != FM_E_PERMISSION ||
+           !strstr(err.message, "-wal");
 }
 
 static void test_gallery_read_only_folder(void **state)
@@ -890,6 +892,20 @@ static void test_gallery_keeps_what_a_killed_process_added(void **state)
 
 /* --- removal leaves nothing --- */
 
+static bool contains(const unsigned char *all, size_t length, const void *bytes, size_t size)
+{
+    const unsigned char *at = all, *end = all + length;
+    while ((size_t)(end - at) >= size) {
+        at = memchr(at, *(const unsigned char *)bytes, (size_t)(end - at) - size + 1);
+        if (!at)
+            return false;
+        if (!memcmp(at, bytes, size))
+            return true;
+        at++;
+    }
+    return false;
+}
+
 /* Is the sequence in any file of the folder? */
 static bool anywhere(const void *bytes, size_t size)
 {
@@ -897,16 +913,16 @@ static bool anywhere(const void *bytes, size_t size)
     DIR *dir = opendir(folder.path);
     struct dirent *entry;
     bool found = false;
+    assert_non_null(dir);
     while (!found && (entry = readdir(dir)) != NULL) {
         char name[512];
         size_t length;
         if (entry->d_name[0] == '.')
             continue;
-        length = read_bytes(fm_test_path(name, sizeof name, &folder, entry->d_name), all,
-                            sizeof all);
+        length =
+            read_bytes(fm_test_path(name, sizeof name, &folder, entry->d_name), all, sizeof all);
         assert_true(length < sizeof all);
-        for (size_t i = 0; i + size <= length && !found; i++)
-            found = all[i] == *(const unsigned char *)bytes && !memcmp(all + i, bytes, size);
+        found = contains(all, length, bytes, size);
     }
     closedir(dir);
     return found;
@@ -954,24 +970,20 @@ static void long_id(char out[FM_ID_MAX + 1], uint32_t number)
 /* SQLite moves rows from page to page and leaves copies behind: only many removals show it. */
 static void test_gallery_removal_leaves_no_moved_copies(void **state)
 {
-    enum { PEOPLE = 400, GONE = 300 };
+    enum { SEVERAL = 400, GONE = 300 };
     fm_gallery *gallery = open_gallery();
     char id[FM_ID_MAX + 1];
     (void)state;
-    sql("PRAGMA journal_mode=WAL");
-    for (uint32_t i = 0; i < PEOPLE; i++) {
+    for (uint32_t i = 0; i < SEVERAL; i++) {
         long_id(id, i);
         add(gallery, id, i);
     }
     for (uint32_t i = 0; i < GONE; i++) {
-        long_id(id, i * 7 % PEOPLE);
+        long_id(id, i * 7 % SEVERAL);
         ok(fm_gallery_remove(gallery, id, NULL, &err));
-    }
-    for (uint32_t i = 0; i < GONE; i++) {
-        long_id(id, i * 7 % PEOPLE);
         assert_false(anywhere(id, 16));
         assert_false(anywhere(id + strlen(id) - 16, 16));
-        assert_false(anywhere(vector(i * 7 % PEOPLE), 16));
+        assert_false(anywhere(vector(i * 7 % SEVERAL), 16));
     }
     fm_gallery_close(gallery);
 }
@@ -1108,8 +1120,8 @@ static fm_gallery *gallery_of(crowd *c)
         fm_enrollment done = {.struct_size = sizeof done};
         char id[16];
         snprintf(id, sizeof id, "p%d", c->owner[t]);
-        ok(fm_gallery_add(gallery, id, c->vectors[t], (size_t)c->model.manifest.embedding.dim,
-                          NULL, &done, &err));
+        ok(fm_gallery_add(gallery, id, c->vectors[t], (size_t)c->model.manifest.embedding.dim, NULL,
+                          &done, &err));
         c->template_ids[t] = done.template_id;
     }
     return gallery;
@@ -1131,7 +1143,7 @@ static float draw_threshold(const crowd *c, const float *query, int number)
 
 static void check_index(const crowd *c, const fmi_index *index, uint32_t *seed)
 {
-    for (int number = 0; number < 60; number++) {
+    for (int number = 0; number < 36; number++) {
         float query[MOST_DIM], threshold;
         expected want[PEOPLE];
         fmi_hit got[PEOPLE];
@@ -1209,6 +1221,7 @@ static void test_gallery_answers_a_batch(void **state)
 static void test_gallery_search_of_uneven_values(void **state)
 {
     enum { N = 122 };
+    static const float scale[] = {1, 1e-25f, 1e25f};
     fm_gallery *gallery;
     fm_match got[5];
     fm_identify_options options = {sizeof options, 1, 0, -1, 0};
@@ -1228,15 +1241,19 @@ static void test_gallery_search_of_uneven_values(void **state)
         snprintf(id, sizeof id, "p%03u", i);
         ok(fm_gallery_remove(gallery, id, NULL, &err));
     }
-    for (uint32_t i = 1; i < N; i += 3) {
-        ok(fm_gallery_search(gallery, vector(i), 1, DIM, &options, got, 5, &count, NULL, &err));
-        assert_int_equal(count, 5);
-        assert_int_equal(atoi(got[0].id + 1), i);
-        assert_true(got[0].score > 0.999f);
-        for (size_t j = 1; j < count; j++)
-            assert_true(got[j].score <= got[j - 1].score);
-        assert_true(got[1].score < 0.999f);
-    }
+    for (uint32_t i = 1; i < N; i += 3)
+        for (int s = 0; s < 3; s++) {
+            float query[DIM];
+            for (int j = 0; j < DIM; j++)
+                query[j] = vector(i)[j] * scale[s];
+            ok(fm_gallery_search(gallery, query, 1, DIM, &options, got, 5, &count, NULL, &err));
+            assert_int_equal(count, 5);
+            assert_int_equal(atoi(got[0].id + 1), i);
+            assert_true(got[0].score > 0.999f);
+            for (size_t j = 1; j < count; j++)
+                assert_true(got[j].score <= got[j - 1].score);
+            assert_true(got[1].score < 0.999f);
+        }
     fm_gallery_close(gallery);
 }
 
@@ -1275,9 +1292,9 @@ static void test_gallery_operating_points(void **state)
     assert_float_equal(about.threshold, 0.75 + 0.125 * 2, 1e-4);
     assert_float_equal(about.fmr, 1e-3, 1e-12);
     options.fpir = 1;
-    refused(fm_gallery_search(gallery, vector(1), 1, DIM, &options, &match, 1, &count, &about,
-                              &err),
-            FM_E_INVALID_ARGUMENT, "fpir");
+    refused(
+        fm_gallery_search(gallery, vector(1), 1, DIM, &options, &match, 1, &count, &about, &err),
+        FM_E_INVALID_ARGUMENT, "fpir");
     fm_gallery_close(gallery);
 }
 

@@ -74,7 +74,8 @@ static void test_match_score_grows_with_likeness(void **state)
 
 static void test_match_zero_and_huge_vectors_give_finite_scores(void **state)
 {
-    static const float zero[DIM] = {0}, a[DIM] = {1, 2, 2}, huge[DIM] = {FLT_MAX, -FLT_MAX, FLT_MAX},
+    static const float zero[DIM] = {0}, a[DIM] = {1, 2, 2},
+                       huge[DIM] = {FLT_MAX, -FLT_MAX, FLT_MAX},
                        minus[DIM] = {-FLT_MAX, FLT_MAX, -FLT_MAX};
     (void)state;
     for (fm_metric metric = FM_METRIC_COSINE; metric <= FM_METRIC_SIAMESE; metric++) {

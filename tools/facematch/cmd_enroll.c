@@ -17,17 +17,21 @@ typedef struct enrolment {
     bool broken; /* the gallery cannot be written: going on is useless */
 } enrolment;
 
-/* A text that a gallery is going to take: UTF-8, of so many bytes. */
+/* A text that a gallery is going to take: one line of UTF-8, of so many bytes. */
 static bool check_text(const char *what, const char *text, size_t least, size_t most)
 {
     json_t *valid = json_string(text);
     size_t length = strlen(text);
-    bool right = valid && length >= least && length <= most;
+    bool right = false;
     if (!valid)
         out_error(NULL, FM_E_INVALID_ARGUMENT, "the %s is not UTF-8", what);
-    else if (!right)
+    else if (length < least || length > most)
         out_error(NULL, FM_E_INVALID_ARGUMENT, "the %s has %zu bytes, not %zu to %zu", what, length,
                   least, most);
+    else if (out_control(text))
+        out_error(NULL, FM_E_INVALID_ARGUMENT, "the %s has a control character in it", what);
+    else
+        right = true;
     json_decref(valid);
     return right;
 }
@@ -35,8 +39,11 @@ static bool check_text(const char *what, const char *text, size_t least, size_t 
 static bool check_metadata(const char *text)
 {
     json_error_t error;
-    if (!check_text("metadata", text, 2, FM_METADATA_MAX))
+    if (strlen(text) > FM_METADATA_MAX) {
+        out_error(NULL, FM_E_INVALID_ARGUMENT, "the metadata has %zu bytes, not up to %d",
+                  strlen(text), FM_METADATA_MAX);
         return false;
+    }
     json_t *object = json_loads(text, JSON_REJECT_DUPLICATES, &error);
     bool right = json_is_object(object);
     if (!object)

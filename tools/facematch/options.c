@@ -16,7 +16,8 @@
 static const option_choice PRECISIONS[] = {
     {"float32", FM_PRECISION_FLOAT32}, {"bfloat16", FM_PRECISION_BFLOAT16}, {NULL, 0}};
 
-static const option_choice SELECTIONS[] = {{"largest", FM_SELECT_LARGEST},
+static const option_choice SELECTIONS[] = {{"prominent", FM_SELECT_PROMINENT},
+                                           {"largest", FM_SELECT_LARGEST},
                                            {"central", FM_SELECT_MOST_CENTRAL},
                                            {"score", FM_SELECT_HIGHEST_SCORE},
                                            {NULL, 0}};
@@ -76,7 +77,8 @@ const option_spec OPTIONS[] = {
     {"aligned", NULL, OPTION_FLAG, AT(aligned), FOR_EMBEDDING, 0, 0, NULL,
      "The pictures already are the crops the model sees: resize them, and detect nothing."},
     {"select", "RULE", OPTION_CHOICE, AT(selection), FOR_FACES, 0, 0, SELECTIONS,
-     "Which of several faces is meant, and comes first: largest (default), central or score."},
+     "Which of several faces is meant, and comes first: prominent (large and central; default), "
+     "largest, central or score."},
     {"min-face", "PIXELS", OPTION_INTEGER, AT(min_face), FOR_FACES, 12, 10000, NULL,
      "The smallest face that is looked for. Default 40."},
     {"flip", NULL, OPTION_FLAG, AT(flip), FOR_EMBEDDING, 0, 0, NULL,

@@ -83,11 +83,19 @@ char *out_format(const char *format, ...)
     return text;
 }
 
+char *out_control(const char *text)
+{
+    const unsigned char *c = (const unsigned char *)text;
+    for (; *c; c++)
+        if (*c < 0x20 || *c == 0x7f || (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0))
+            return (char *)c;
+    return NULL;
+}
+
 static void print_line(FILE *file, const char *before, char *text)
 {
-    for (char *c = text; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = '?';
+    for (char *c = text; (c = out_control(c)); c++)
+        *c = '?';
     bar_hide();
     fprintf(file, "%s%s\n", before, text);
     free(text);

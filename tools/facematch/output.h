@@ -46,6 +46,9 @@ void out_image_error(const char *path, const fm_error *err);
 /* Something that is worth knowing but no error; standard error, never JSON. */
 void out_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* The first control character of a text (C0, DEL or C1), or NULL. */
+char *out_control(const char *text);
+
 json_t *out_real(double value);     /* null when it is not finite */
 json_t *out_text(const char *text); /* what is not UTF-8 is replaced */
 json_t *out_face(const fm_face *face);

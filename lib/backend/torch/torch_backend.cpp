@@ -165,8 +165,8 @@ Module find_part(const Module &module, const char *part)
                   (std::string("the archive has no network \"") + part + '"').c_str());
 }
 
-// The weights in another type and layout, for as long as this lives. Copying the module instead is
-// no way: clone() and deepcopy() of libtorch 1.13 lose the methods of types that occur twice.
+// The weights in another type and layout, for as long as this lives: what is frozen meanwhile keeps
+// them, and no second copy of the module is made.
 class Recast
 {
   public:
