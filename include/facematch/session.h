@@ -36,8 +36,8 @@ enum {
     FM_SELECT_LARGEST = 1,       /**< area of the box within the image */
     FM_SELECT_MOST_CENTRAL = 2,  /**< distance of the box's centre from the image's centre */
     FM_SELECT_HIGHEST_SCORE = 3, /**< the detector's own certainty */
-    FM_SELECT_PROMINENT = 4      /**< large and central: that area minus twice the square of that
-                                      distance; the default */
+    FM_SELECT_PROMINENT = 4      /**< large and central: that area minus four times the square of
+                                      that distance; the default */
 };
 
 /** Options of fm_session_create. Zero means default everywhere. */

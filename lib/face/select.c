@@ -36,8 +36,8 @@ static double preference(const ordering *order, const fm_face *face)
         return face->score;
     case FM_SELECT_LARGEST:
         return visible_area(order, face);
-    default: /* FM_SELECT_PROMINENT */
-        return visible_area(order, face) - 2 * (dx * dx + dy * dy);
+    default: /* FM_SELECT_PROMINENT: nothing is left of a square whose edge is at the centre */
+        return visible_area(order, face) - 4 * (dx * dx + dy * dy);
     }
 }
 

@@ -128,7 +128,7 @@ static int32_t samples_along(double shrink)
 
 static double spread_along(double shrink)
 {
-    return shrink > 2 ? sqrt(1 - 4 / (shrink * shrink)) : 0;
+    return shrink > 1 ? sqrt(1 - 1 / (shrink * shrink)) : 0;
 }
 
 static void fill_pattern(pattern *p, const double m[6])

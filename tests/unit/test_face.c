@@ -333,18 +333,18 @@ static void test_select_counts_only_what_the_image_shows(void **state)
 static void test_select_prominent_weighs_size_against_place(void **state)
 {
     fm_image *image = new_picture(200, 100);
-    /* area minus twice the squared distance: 400; 1600 - 2 * 100 */
+    /* area minus four times the squared distance: 400; 1600 - 4 * 100 */
     const fm_face middle = face_at(90, 40, 20, 20, 0.9f), near = face_at(80, 40, 40, 40, 0.9f);
-    const fm_face aside = face_at(111, 20, 60, 60, 0.9f); /* 41 px off: 3600 - 2 * 1681 = 238 */
+    const fm_face aside = face_at(100, 20, 60, 60, 0.9f); /* 30 px off: 3600 - 4 * 900 = 0 */
     const fm_face want[] = {near, middle, aside};
     fm_face faces[] = {aside, middle, near};
     (void)state;
     fmi_faces_sort(faces, 3, FM_SELECT_PROMINENT, image);
     assert_order(faces, want, 3);
-    faces[2].x = 105; /* 35 px aside: 3600 - 2 * 1225 = 1150 */
+    faces[2].x = 96; /* 26 px off: 3600 - 4 * 676 = 896 */
     fmi_faces_sort(faces, 3, FM_SELECT_PROMINENT, image);
     assert_memory_equal(&faces[0], &near, sizeof near);
-    assert_true(faces[1].x == 105);
+    assert_true(faces[1].x == 96);
     fm_image_free(image);
 }
 
