@@ -78,21 +78,19 @@ static fm_status cut_crops(const fm_session *session, const fm_image *image,
     return status;
 }
 
-/* The points are fractions of the candidate's box, as published; what they give counts from the
- * centre of the first pixel, like the templates that were measured with them. Taking them for
- * fractions of the crop, whose corners are whole pixels, costs accuracy. */
-static void read_points(fmi_candidate *c, const float *out)
+/* The points are fractions of the crop: 0 is its left (top) edge. */
+static void read_points(fmi_candidate *c, const fm_image *image, const float *out)
 {
-    float width = c->right - c->left + 1, height = c->bottom - c->top + 1;
+    box b = visible_box(c, image);
     for (int i = 0; i < 5; i++) {
-        c->points[2 * i] = c->left - 1 + out[FIRST_POINT + i] * width + 0.5F;
-        c->points[2 * i + 1] = c->top - 1 + out[FIRST_POINT + 5 + i] * height + 0.5F;
+        c->points[2 * i] = (float)b.x0 + out[FIRST_POINT + i] * (float)(b.x1 - b.x0);
+        c->points[2 * i + 1] = (float)b.y0 + out[FIRST_POINT + 5 + i] * (float)(b.y1 - b.y0);
     }
 }
 
 /* Keep the candidates that the stage believes in. */
-static fm_status read_outputs(const stage *s, const fmi_candidate *from, const float *outputs,
-                              size_t n, fmi_candidates *kept, fm_error *err)
+static fm_status read_outputs(const stage *s, const fm_image *image, const fmi_candidate *from,
+                              const float *outputs, size_t n, fmi_candidates *kept, fm_error *err)
 {
     fm_status status = FM_OK;
     for (size_t i = 0; i < n && status == FM_OK; i++, outputs += s->outputs) {
@@ -102,7 +100,7 @@ static fm_status read_outputs(const stage *s, const fmi_candidate *from, const f
         c.score = outputs[0];
         memcpy(c.shift, outputs + 1, sizeof c.shift);
         if (s->outputs > FIRST_POINT)
-            read_points(&c, outputs);
+            read_points(&c, image, outputs);
         status = fmi_candidates_add(kept, &c, FMI_BOXES_MOST, err);
     }
     return status;
@@ -123,7 +121,7 @@ static fm_status run_in_groups(const fm_session *session, const fm_image *image,
             status = fmi_model_run_items(session->detector, s->part, session->options.threads,
                                          crops, n, shape, outputs, s->outputs, err);
         if (status == FM_OK)
-            status = read_outputs(s, from, outputs, n, kept, err);
+            status = read_outputs(s, image, from, outputs, n, kept, err);
     }
     return status;
 }

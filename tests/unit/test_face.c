@@ -258,9 +258,10 @@ static void test_align_crop_shows_the_face_in_its_place(void **state)
     fm_face face = {0};
     (void)state;
     for (int i = 0; i < 5; i++) {
-        /* templates count from the first pixel's centre, faces from its corner */
-        face.points[2 * i] = (float)template_points[2 * i] + 40.5f;
-        face.points[2 * i + 1] = (float)template_points[2 * i + 1] + 20.5f;
+        /* templates count from the first pixel's centre, faces from its corner; and the points that
+         * templates were measured with lie a pixel right of and below the true ones */
+        face.points[2 * i] = (float)template_points[2 * i] + 39.5f;
+        face.points[2 * i + 1] = (float)template_points[2 * i + 1] + 19.5f;
     }
     ok(fm_align(session, image, &face, &crop, &err));
     assert_int_equal(crop->width, CROP);
