@@ -2,9 +2,10 @@
 
     python bench/embedder_vs_onnx.py --models models --library build/lib/libfacematch.so
 
-Both take turns run by run, so that a machine whose speed drifts treats them alike. Prints one JSON
-object per embedder: medians in milliseconds, their ratio, the quartiles of the ratio pair by pair,
-and the largest difference of the two embeddings. ONNX files are exported from the archives first.
+Both take turns, ten calls each, so that a machine whose speed drifts treats them alike; the first of
+ten is not counted, since it finds the caches full of the other's weights. Prints one JSON object per
+embedder: medians in milliseconds, their ratio, the quartiles of the ratio turn by turn, and the
+largest difference of the two embeddings. ONNX files are exported from the archives first.
 """
 import argparse
 import ctypes
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 
 import numpy
 import onnxruntime
@@ -24,6 +26,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 EXPORT = os.path.join(HERE, "..", "tools", "models", "export_onnx.py")
 EMBEDDERS = ["mobilefacenet", "dlib-resnet-v1"]
 PIXEL_RGB8 = 1
+TURN, WARM_UP = 10, 3
 
 
 class Error(ctypes.Structure):
@@ -76,8 +79,17 @@ def onnx_session(path):
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
+def timed(call):
+    """The last result of a turn, and the milliseconds of all its calls but the first."""
+    times = []
+    for _ in range(TURN):
+        start = time.perf_counter()
+        result = call()
+        times.append((time.perf_counter() - start) * 1e3)
+    return result, times[1:]
+
+
 def manifest_of(path):
-    import zipfile
     with zipfile.ZipFile(path) as archive:
         name = next(n for n in archive.namelist() if n.endswith("/extra/facematch.json"))
         return json.loads(archive.read(name))
@@ -98,24 +110,21 @@ def measure(library, models, name, runs, exporter):
     planes = (pixels.transpose(2, 0, 1).astype(numpy.float32)
               - numpy.float32(spec["mean"])[:, None, None]) / numpy.float32(spec["std"])[:, None, None]
     feed = {peer.get_inputs()[0].name: planes[None]}
-    times = {"ours": [], "onnx": []}
-    for run in range(runs + 20):
-        start = time.perf_counter()
-        mine = ours.embed(image)
-        middle = time.perf_counter()
-        theirs = peer.run(None, feed)[0][0]
-        end = time.perf_counter()
-        if run >= 20:  # the first runs warm up
-            times["ours"].append((middle - start) * 1e3)
-            times["onnx"].append((end - middle) * 1e3)
+    turns = {"ours": [], "onnx": []}
+    for turn in range(runs // TURN + WARM_UP):
+        mine, my_times = timed(lambda: ours.embed(image))
+        theirs, their_times = timed(lambda: peer.run(None, feed)[0][0])
+        if turn >= WARM_UP:
+            turns["ours"].append(statistics.median(my_times))
+            turns["onnx"].append(statistics.median(their_times))
     if manifest["embedding"]["normalize"]:
         theirs = theirs / numpy.linalg.norm(theirs)
-    ratios = [a / b for a, b in zip(times["ours"], times["onnx"])]
+    ratios = [a / b for a, b in zip(turns["ours"], turns["onnx"])]
     quartiles = statistics.quantiles(ratios, n=4)
     return {"embedder": name, "runs": runs, "threads": 1,
-            "facematch_ms": round(statistics.median(times["ours"]), 3),
-            "onnxruntime_ms": round(statistics.median(times["onnx"]), 3),
-            "ratio": round(statistics.median(times["ours"]) / statistics.median(times["onnx"]), 3),
+            "facematch_ms": round(statistics.median(turns["ours"]), 3),
+            "onnxruntime_ms": round(statistics.median(turns["onnx"]), 3),
+            "ratio": round(statistics.median(turns["ours"]) / statistics.median(turns["onnx"]), 3),
             "ratio_quartiles": [round(q, 3) for q in quartiles],
             "largest_difference": float(numpy.abs(mine - theirs).max()),
             "onnxruntime": onnxruntime.__version__, "machine": platform.machine(),
@@ -134,7 +143,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--models", default="models")
     parser.add_argument("--library", default="build/lib/libfacematch.so")
-    parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--runs", type=int, default=400)
     parser.add_argument("--exporter", default=sys.executable,
                         help="a Python with torch, that exports the archives to ONNX")
     arguments = parser.parse_args()

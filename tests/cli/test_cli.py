@@ -669,7 +669,10 @@ class Terminal(Case):
 
     def follow(self, until, *args):
         """Start with standard error on a terminal; read it until a pattern has been seen."""
-        ours, theirs = pty.openpty()
+        try:
+            ours, theirs = pty.openpty()
+        except OSError as error:  # a chroot without /dev/pts
+            self.skipTest(f"no terminal can be opened here: {error}")
         self.addCleanup(os.close, ours)
         process = self.start(*args, stdout=subprocess.DEVNULL, stderr=theirs)
         os.close(theirs)
