@@ -229,8 +229,11 @@ fm_status fm_gallery_add(fm_gallery *gallery, const char *id, const float *embed
 }
 
 static fm_status check_session(const fm_gallery *gallery, const fm_session *session,
-                               const fm_image *image, fm_error *err)
+                               const fm_image *image, int32_t aligned, fm_error *err)
 {
+    fm_status status = fmi_flag_check(aligned, "aligned", err);
+    if (status != FM_OK)
+        return status;
     if (!session || !image)
         return fail_null(err, session ? "image" : "session");
     if (!gallery->model)
@@ -280,9 +283,7 @@ fm_status fm_gallery_enroll(fm_gallery *gallery, fm_session *session, const char
     float *vector;
     fm_status status = begin_enrollment(gallery, id, options, out, &own, err);
     if (status == FM_OK)
-        status = fmi_flag_check(own.aligned, "aligned", err);
-    if (status == FM_OK)
-        status = check_session(gallery, session, image, err);
+        status = check_session(gallery, session, image, own.aligned, err);
     if (status == FM_OK)
         status = embed(gallery, session, image, own.aligned != 0, &vector, &result.face,
                        &result.face_count, err);
@@ -482,9 +483,7 @@ fm_status fm_identify(fm_gallery *gallery, fm_session *session, const fm_image *
     float *vector;
     fm_status status = begin_search(gallery, options, matches, capacity, count, out, &own, err);
     if (status == FM_OK)
-        status = fmi_flag_check(own.aligned, "aligned", err);
-    if (status == FM_OK)
-        status = check_session(gallery, session, image, err);
+        status = check_session(gallery, session, image, own.aligned, err);
     if (status == FM_OK)
         status = embed(gallery, session, image, own.aligned != 0, &vector, &result.face,
                        &result.face_count, err);
@@ -513,9 +512,7 @@ fm_status fm_verify_identity(fm_gallery *gallery, fm_session *session, const cha
         status = fmi_options_read(&own, sizeof own, options, VERIFY_OPTIONS_0_1,
                                   "fm_verify_options", err);
     if (status == FM_OK)
-        status = fmi_flag_check(own.aligned, "aligned", err);
-    if (status == FM_OK)
-        status = check_session(gallery, session, image, err);
+        status = check_session(gallery, session, image, own.aligned, err);
     if (status == FM_OK)
         status = fmi_verify_threshold(&gallery->model->manifest, &own, &threshold, err);
     if (status == FM_OK)
