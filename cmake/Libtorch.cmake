@@ -26,3 +26,9 @@ if(FM_TORCH_MAJOR EQUAL 1)
 else()
   target_compile_features(fm_libtorch INTERFACE cxx_std_20)
 endif()
+
+# How many cores a call may use is set in OpenMP itself (see class Threads).
+find_package(OpenMP REQUIRED COMPONENTS CXX)
+separate_arguments(FM_OPENMP_FLAGS UNIX_COMMAND "${OpenMP_CXX_FLAGS}")
+target_compile_options(fm_libtorch INTERFACE $<$<COMPILE_LANGUAGE:CXX>:${FM_OPENMP_FLAGS}>)
+target_link_libraries(fm_libtorch INTERFACE ${OpenMP_CXX_LIBRARIES})

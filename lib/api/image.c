@@ -32,7 +32,7 @@ fm_status fm_image_load_file(fm_image **out, const char *path, const fm_image_op
     if (status != FM_OK)
         return status;
     status = fmi_image_decode(out, bytes, size, &own, err);
-    fmi_free_wiped(bytes, size);
+    fmi_block_free(bytes);
     return status == FM_OK ? FM_OK : fmi_fail_context(err, status, "%s", path);
 }
 

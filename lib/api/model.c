@@ -44,7 +44,7 @@ fm_status fm_model_load(fm_model **out, const char *path, const fm_model_options
     if (status != FM_OK)
         return status;
     status = fmi_model_load(out, bytes, size, &own, err);
-    fmi_free(bytes);
+    fmi_block_free(bytes);
     return status == FM_OK ? FM_OK : fmi_fail_context(err, status, "%s", path);
 }
 

@@ -71,9 +71,11 @@ static fm_status read_all(int fd, uint8_t **buffer, size_t *used, size_t capacit
         if (*used > max_bytes)
             return fail_limit(err, *used, max_bytes);
         if (*used == capacity) {
-            uint8_t *larger = capacity <= SIZE_MAX / 2 ? fmi_realloc(*buffer, 2 * capacity) : NULL;
+            uint8_t *larger = capacity <= SIZE_MAX / 2 ? fmi_block_alloc(2 * capacity) : NULL;
             if (!larger)
                 return fmi_fail_memory(err);
+            memcpy(larger, *buffer, capacity);
+            fmi_block_free(*buffer);
             *buffer = larger;
             capacity *= 2;
         }
@@ -88,12 +90,12 @@ static fm_status read_open_file(uint8_t **out, size_t *size, int fd, uint64_t ma
     fm_status status = first_capacity(fd, max_bytes, &capacity, err);
     if (status != FM_OK)
         return status;
-    buffer = fmi_alloc(capacity);
+    buffer = fmi_block_alloc(capacity);
     if (!buffer)
         return fmi_fail_memory(err);
     status = read_all(fd, &buffer, &used, capacity, max_bytes, err);
     if (status != FM_OK) {
-        fmi_free_wiped(buffer, used);
+        fmi_block_free(buffer);
         return status;
     }
     *out = buffer;

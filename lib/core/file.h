@@ -4,7 +4,7 @@
 
 #include <facematch/status.h>
 
-/* *out is allocated by fmi_alloc. FM_E_NOT_FOUND, FM_E_IO (directory, unreadable), FM_E_CORRUPT
+/* *out is freed by fmi_block_free. FM_E_NOT_FOUND, FM_E_IO (directory, unreadable), FM_E_CORRUPT
  * (empty), FM_E_LIMIT (larger than max_bytes), FM_E_NO_MEMORY; every message names the file. */
 fm_status fmi_file_read(uint8_t **out, size_t *size, const char *path, uint64_t max_bytes,
                         fm_error *err);

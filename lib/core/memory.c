@@ -1,9 +1,11 @@
 #include "core/memory.h"
 #include <sodium.h>
+#include <stdalign.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* For tests; relaxed, because nothing is ordered by them. */
 static atomic_long fail_after = -1;
@@ -82,6 +84,50 @@ void fmi_free_wiped(void *block, size_t size)
 {
     fmi_wipe(block, size);
     fmi_free(block);
+}
+
+/* In front of each block. */
+typedef struct block_header {
+    alignas(max_align_t) size_t size; /* with this header */
+} block_header;
+
+static const size_t FROM_KERNEL = (size_t)1 << 20;
+
+void *fmi_block_alloc(size_t size)
+{
+    block_header *header;
+    if (size > SIZE_MAX - sizeof *header)
+        return NULL;
+    size += sizeof *header;
+    if (size < FROM_KERNEL) {
+        header = fmi_calloc(1, size);
+    } else {
+        void *pages = MAP_FAILED;
+        if (allocation_may_pass())
+            pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        header = count_block(pages == MAP_FAILED ? NULL : pages);
+    }
+    if (!header)
+        return NULL;
+    header->size = size;
+    return header + 1;
+}
+
+void fmi_block_free(void *block)
+{
+    block_header *header;
+    size_t size;
+    if (!block)
+        return;
+    header = (block_header *)block - 1;
+    size = header->size;
+    if (size < FROM_KERNEL) {
+        fmi_free_wiped(header, size);
+        return;
+    }
+    atomic_fetch_sub_explicit(&live_blocks, 1, memory_order_relaxed);
+    fmi_wipe(header, size);
+    munmap(header, size);
 }
 
 void fmi_memory_fail_after(long successes)

@@ -17,6 +17,12 @@ char *fmi_strdup(const char *text);
 void fmi_wipe(void *block, size_t size);
 void fmi_free_wiped(void *block, size_t size);
 
+/* What may be large and soon goes: files, pixels. Zeroed; wiped when freed. From 1 MiB on straight
+ * from the kernel: glibc raises its thresholds to twice the largest block that was ever freed, and
+ * then every thread's arena keeps as much. */
+void *fmi_block_alloc(size_t size);
+void fmi_block_free(void *block);
+
 bool fmi_mul_overflows(size_t a, size_t b, size_t *product);
 
 /* Tests only: let `successes` more allocations pass, then fail all; negative: never fail. */

@@ -31,7 +31,7 @@ fm_status fmi_image_new(fm_image **out, int32_t width, int32_t height, fm_error 
     if (fmi_mul_overflows((size_t)width * 3, (size_t)height, &size))
         return fmi_fail_memory(err);
     image = fmi_calloc(1, sizeof *image);
-    if (!image || !(image->owned = fmi_calloc(size, 1))) {
+    if (!image || !(image->owned = fmi_block_alloc(size))) {
         fmi_free(image);
         return fmi_fail_memory(err);
     }
@@ -50,7 +50,7 @@ void fmi_image_free(fm_image *image)
 {
     if (!image)
         return;
-    fmi_free_wiped(image->owned, image->owned_size);
+    fmi_block_free(image->owned);
     fmi_free(image);
 }
 

@@ -137,14 +137,19 @@ fm_status fmi_image_area_planes(const fm_image *image, int32_t x0, int32_t y0, i
 
 enum { CHUNK = 256 }; /* pixels converted at a time */
 
+/* One pass over the pixels: three passes, a channel each, take twice as long. */
 static void chunk_to_planes(const uint8_t *rgb, int32_t n, float *out, const fmi_planes *to,
                             float table[3][256])
 {
-    for (int32_t c = 0; c < 3; c++) {
-        int32_t plane = to->bgr ? 2 - c : c;
-        float *p = out + (size_t)plane * to->plane_stride;
-        for (int32_t i = 0; i < n; i++)
-            p[i] = table[plane][rgb[3 * i + c]];
+    int32_t first = to->bgr ? 2 : 0, last = 2 - first;
+    const float *red = table[first], *green = table[1], *blue = table[last];
+    float *restrict r = out + (size_t)first * to->plane_stride;
+    float *restrict g = out + to->plane_stride;
+    float *restrict b = out + (size_t)last * to->plane_stride;
+    for (int32_t i = 0; i < n; i++, rgb += 3) {
+        r[i] = red[rgb[0]];
+        g[i] = green[rgb[1]];
+        b[i] = blue[rgb[2]];
     }
 }
 

@@ -48,7 +48,7 @@ void *fmi_watched_alloc(size_t size)
     fmi_watched_block *header;
     if (size > in_use->largest || size > SIZE_MAX - sizeof *header)
         escape(FMI_WATCHED_TOO_LARGE);
-    header = fmi_calloc(1, sizeof *header + size); /* decoders leave gaps when data is missing */
+    header = fmi_block_alloc(sizeof *header + size); /* decoders leave gaps when data is missing */
     if (!header)
         escape(FMI_WATCHED_NO_MEMORY);
     header->previous = NULL;
@@ -77,7 +77,7 @@ void fmi_watched_free(void *block)
     if (!block)
         return;
     unlink_block(in_use, header_of(block));
-    fmi_free_wiped(header_of(block), header_of(block)->size);
+    fmi_block_free(header_of(block));
 }
 
 void fmi_watched_assert(int holds)
@@ -98,7 +98,7 @@ void fmi_watched_clear(fmi_watched *memory)
     fmi_watched_block *header = memory->first;
     while (header) {
         fmi_watched_block *next = header->next;
-        fmi_free_wiped(header, header->size);
+        fmi_block_free(header);
         header = next;
     }
     memory->first = NULL;

@@ -33,7 +33,7 @@ void *fmi_watched_realloc(void *block, size_t size);
 void fmi_watched_free(void *block);
 void fmi_watched_assert(int holds);
 
-/* Take a block out: *base is freed by fmi_free_wiped(*base, *size). */
+/* Take a block out: *base is freed by fmi_block_free. */
 void fmi_watched_release(fmi_watched *memory, void *block, void **base, size_t *size);
 /* Wipe and free all that is left. */
 void fmi_watched_clear(fmi_watched *memory);

@@ -82,7 +82,7 @@ static fm_model *load(const char *name)
     fm_model_options options = {sizeof options, 0, UINT64_MAX, NULL, NULL, 0};
     if (fmi_model_load(&model, a.bytes, a.size, &options, &err) != FM_OK)
         fail_msg("%s", err.message);
-    fmi_free(a.bytes);
+    fmi_block_free(a.bytes);
     return model;
 }
 
@@ -185,7 +185,7 @@ static void test_backend_torch_refuses_truncated_archives(void **state)
         assert_one_line(&err);
         free(a.bytes);
     }
-    fmi_free(whole.bytes);
+    fmi_block_free(whole.bytes);
 }
 
 static void test_backend_torch_wants_a_manifest(void **state)
@@ -209,7 +209,7 @@ static void test_backend_torch_wants_a_manifest(void **state)
     assert_int_equal(load_bytes(a, NULL, &err), FM_E_CORRUPT);
     assert_non_null(strstr(err.message, "manifest_json"));
     assert_int_equal(load_bytes(a, &options, &err), FM_OK);
-    fmi_free(a.bytes);
+    fmi_block_free(a.bytes);
 }
 
 /* Code that cannot be loaded proves that a refused model's code is not looked at. */
@@ -225,7 +225,7 @@ static void test_backend_torch_checks_ids_before_loading_code(void **state)
     assert_int_equal(load_bytes(a, &options, &err), FM_E_PERMISSION);
     assert_int_equal(load_bytes(a, NULL, &err), FM_E_CORRUPT);
     assert_one_line(&err);
-    fmi_free(a.bytes);
+    fmi_block_free(a.bytes);
 }
 
 /* tools/models computes ids in Python, from the zip file alone. */

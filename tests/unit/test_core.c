@@ -356,7 +356,7 @@ static void test_file_reads_with_a_limit(void **state)
     fm_assert_status(fmi_file_read(&bytes, &size, path, 5, &err), FM_OK, &err);
     assert_int_equal(size, 5);
     assert_memory_equal(bytes, "12345", 5);
-    fmi_free(bytes);
+    fmi_block_free(bytes);
 
     bytes = NULL;
     fm_assert_status(fmi_file_read(&bytes, &size, path, 4, &err), FM_E_LIMIT, &err);
@@ -413,7 +413,7 @@ static void test_file_reads_a_pipe(void **state)
     assert_int_equal(size, 200000);
     for (size_t i = 0; i < size; i++)
         assert_int_equal(bytes[i], i & 0xFF);
-    fmi_free(bytes);
+    fmi_block_free(bytes);
 }
 
 static void test_file_read_without_memory(void **state)
@@ -447,7 +447,7 @@ static void test_file_is_written_whole_or_not_at_all(void **state)
     fm_assert_status(fmi_file_read(&bytes, &size, path, 99, &err), FM_OK, &err);
     assert_int_equal(size, 6);
     assert_memory_equal(bytes, "second", 6);
-    fmi_free(bytes);
+    fmi_block_free(bytes);
 
     fm_assert_status(fmi_file_write(folder.path, "x", 1, &err), FM_E_IO, &err);
     fm_test_path(path, sizeof path, &folder, "no/such/folder.bin");

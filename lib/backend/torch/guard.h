@@ -15,6 +15,7 @@ extern "C" {
 #include <cstring>
 #include <ios>
 #include <new>
+#include <omp.h>
 #include <stdexcept>
 #include <system_error>
 #include <torch/csrc/jit/frontend/error_report.h>
@@ -65,28 +66,35 @@ class LogWarnings final : public c10::WarningHandler
 #endif
 };
 
-// How many cores libtorch may use, for the length of a call.
+// How many cores libtorch may use, for the length of a call. OpenMP's own setting is tried first:
+// it belongs to the thread, while libtorch's call also empties oneDNN's caches, half a millisecond
+// each time. It reaches libtorch where both use one OpenMP library, which is asked rather than
+// assumed.
 class Threads
 {
   public:
     explicit Threads(int wanted) : before_(at::get_num_threads())
     {
-        if (wanted != before_) {
-            at::set_num_threads(wanted);
-            changed_ = true;
-        }
+        set(wanted);
     }
     ~Threads()
     {
-        if (changed_)
-            at::set_num_threads(before_);
+        set(before_);
     }
     Threads(const Threads &) = delete;
     Threads &operator=(const Threads &) = delete;
 
   private:
+    static void set(int count)
+    {
+        if (count == at::get_num_threads())
+            return;
+        omp_set_num_threads(count);
+        if (count != at::get_num_threads())
+            at::set_num_threads(count);
+    }
+
     int before_;
-    bool changed_ = false;
 };
 
 // The thread's modes as our work needs them, whatever the application set; put back at the end.
