@@ -32,3 +32,16 @@ find_package(OpenMP REQUIRED COMPONENTS CXX)
 separate_arguments(FM_OPENMP_FLAGS UNIX_COMMAND "${OpenMP_CXX_FLAGS}")
 target_compile_options(fm_libtorch INTERFACE $<$<COMPILE_LANGUAGE:CXX>:${FM_OPENMP_FLAGS}>)
 target_link_libraries(fm_libtorch INTERFACE ${OpenMP_CXX_LIBRARIES})
+
+# oneDNN as libtorch 1.13 uses it (Debian: libideep-dev, libdnnl-dev): only the headers that belong to
+# this libtorch will do, so nowhere else is looked. Without them fuse.cpp is left out.
+if(FM_TORCH_MAJOR EQUAL 1)
+  get_filename_component(FM_TORCH_LIBRARY_FOLDER ${FM_TORCH_CPU_LIBRARY} DIRECTORY)
+  find_path(FM_IDEEP_INCLUDE ideep.hpp PATHS ${FM_TORCH_INCLUDE} NO_DEFAULT_PATH)
+  find_library(FM_DNNL_LIBRARY dnnl PATHS ${FM_TORCH_LIBRARY_FOLDER} NO_DEFAULT_PATH)
+  if(FM_IDEEP_INCLUDE AND FM_DNNL_LIBRARY)
+    add_library(fm_onednn INTERFACE)
+    target_include_directories(fm_onednn SYSTEM INTERFACE ${FM_IDEEP_INCLUDE})
+    target_link_libraries(fm_onednn INTERFACE ${FM_DNNL_LIBRARY})
+  endif()
+endif()

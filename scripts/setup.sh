@@ -3,9 +3,9 @@
 # models/. Does only what has not been done yet.
 . "$(dirname "$0")/common.sh"
 
-need_packages ca-certificates git cmake ninja-build g++ pkg-config libtorch-dev libstb-dev \
-    libjansson-dev libsodium-dev libexif-dev libsqlite3-dev libcmocka-dev python3-venv python3-numpy \
-    python3-torch npm=npm
+need_packages ca-certificates git cmake ninja-build g++ pkg-config libtorch-dev libideep-dev libdnnl-dev \
+    libstb-dev libjansson-dev libsodium-dev libexif-dev libsqlite3-dev libcmocka-dev python3-venv \
+    python3-numpy python3-torch npm=npm
 
 say "building in build/"
 cmake --preset release "$@" >build-configure.log 2>&1 || {

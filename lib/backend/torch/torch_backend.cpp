@@ -2,6 +2,9 @@
 #include "backend/torch/guard.h"
 
 #include "backend/backend.h"
+#ifdef FM_FUSE
+#include "backend/torch/fuse.h"
+#endif
 
 #include <ATen/ATen.h>
 #include <algorithm>
@@ -215,7 +218,11 @@ Module prepare_module(const Module &module, const fmi_part_config &config)
 {
     Recast recast(module, config);
     Module frozen = torch::jit::freeze(module);
-    return torch::jit::optimize_for_inference(frozen);
+    Module prepared = torch::jit::optimize_for_inference(frozen);
+#ifdef FM_FUSE
+    fuse(*prepared.get_method("forward").graph());
+#endif
+    return prepared;
 }
 
 void check_precision(fm_precision precision)
