@@ -40,6 +40,8 @@ typedef struct fm_gallery_options {
     fm_gallery_mode mode;   /**< default FM_GALLERY_CREATE */
     int32_t timeout_ms;     /**< how long to wait for another process's write; default 5,000 */
     int32_t reserved;       /**< 0 */
+    int32_t threads;        /**< cores that one search may use, 1..256; default 1. The answers are
+                                 the same whatever their number */
     /* --- 0.1 ends here, append below --- */
 } fm_gallery_options;
 

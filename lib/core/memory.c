@@ -130,6 +130,39 @@ void fmi_block_free(void *block)
     munmap(header, size);
 }
 
+/* More is mapped than asked for, and what lies outside whole pages given back. */
+void *fmi_pages_alloc(size_t size, bool large)
+{
+    char *mapped = MAP_FAILED, *pages;
+    size_t before;
+    if (size > SIZE_MAX - FMI_PAGE)
+        return NULL;
+    if (allocation_may_pass())
+        mapped =
+            mmap(NULL, size + FMI_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapped == MAP_FAILED)
+        return NULL;
+    before = FMI_PAGE - (uintptr_t)mapped % FMI_PAGE;
+    pages = mapped + before;
+    munmap(mapped, before);
+    if (before < FMI_PAGE)
+        munmap(pages + size, FMI_PAGE - before);
+#ifdef MADV_HUGEPAGE
+    if (large)
+        madvise(pages, size, MADV_HUGEPAGE); /* a wish: refused, all goes on as well */
+#endif
+    return count_block(pages);
+}
+
+void fmi_pages_free(void *pages, size_t size)
+{
+    if (!pages)
+        return;
+    atomic_fetch_sub_explicit(&live_blocks, 1, memory_order_relaxed);
+    fmi_wipe(pages, size);
+    munmap(pages, size);
+}
+
 void fmi_memory_fail_after(long successes)
 {
     atomic_store_explicit(&fail_after, successes, memory_order_relaxed);

@@ -23,6 +23,13 @@ void fmi_free_wiped(void *block, size_t size);
 void *fmi_block_alloc(size_t size);
 void fmi_block_free(void *block);
 
+/* Whole large pages, zeroed, for what is read through from end to end again and again: with small
+ * ones the processor is held up at the end of each. size: a multiple of FMI_PAGE. Wiped when freed.
+ * large: ask for large pages at once, so that even one used byte takes FMI_PAGE of memory. */
+#define FMI_PAGE ((size_t)2 << 20)
+void *fmi_pages_alloc(size_t size, bool large);
+void fmi_pages_free(void *pages, size_t size);
+
 bool fmi_mul_overflows(size_t a, size_t b, size_t *product);
 
 /* Tests only: let `successes` more allocations pass, then fail all; negative: never fail. */

@@ -97,6 +97,7 @@ static fm_status open_parts(fm_gallery *gallery, const char *path, const fm_mode
     fmi_pin pin;
     fmi_store_config config = {NULL, gallery->mode,
                                options->timeout_ms ? options->timeout_ms : DEFAULT_TIMEOUT_MS};
+    const fmi_index_config index_config = {options->threads};
     fm_status status;
     if (model) {
         gallery->model = fmi_model_retain(model);
@@ -106,7 +107,7 @@ static fm_status open_parts(fm_gallery *gallery, const char *path, const fm_mode
     status = fmi_store_sqlite_open(&gallery->store, path, &config, err);
     if (status != FM_OK || !model)
         return status;
-    status = fmi_index_new(&gallery->index, &gallery->model->manifest, err);
+    status = fmi_index_new(&gallery->index, &gallery->model->manifest, &index_config, err);
     return status == FM_OK ? update_index(gallery, err) : status;
 }
 
@@ -316,7 +317,7 @@ static void tell_match(const fmi_manifest *manifest, const fmi_hit *hit, size_t 
     out->rank = (int32_t)place + 1;
 }
 
-/* The index is held by the caller. */
+/* The index is held by the caller. hits: [n][k] */
 static fm_status search_index(const fm_gallery *gallery, const float *queries, size_t n,
                               const fm_identify_options *options, fmi_hit *hits, fm_match *matches,
                               size_t k, size_t *counts, fm_identification *out, fm_error *err)
@@ -325,14 +326,13 @@ static fm_status search_index(const fm_gallery *gallery, const float *queries, s
     size_t identities = fmi_index_identities(gallery->index);
     float threshold;
     fm_status status = fmi_identify_threshold(manifest, options, identities, &threshold, err);
+    if (status == FM_OK)
+        status = fmi_index_search(gallery->index, queries, n, threshold, k, hits, counts, err);
     if (status != FM_OK)
         return status;
-    for (size_t q = 0; q < n; q++) {
-        counts[q] = fmi_index_search(gallery->index, queries + q * (size_t)manifest->embedding.dim,
-                                     threshold, k, hits);
+    for (size_t q = 0; q < n; q++)
         for (size_t i = 0; i < counts[q]; i++)
-            tell_match(manifest, &hits[i], i, &matches[q * k + i]);
-    }
+            tell_match(manifest, &hits[q * k + i], i, &matches[q * k + i]);
     out->threshold = threshold;
     out->fmr = fmi_calibration_fmr(manifest, threshold);
     out->identities = (int64_t)identities;
@@ -344,7 +344,7 @@ fm_status fmi_gallery_search(fm_gallery *gallery, const float *queries, size_t n
                              size_t *counts, fm_identification *out, fm_error *err)
 {
     fm_status status;
-    fmi_hit *hits = fmi_alloc_array(k, sizeof *hits);
+    fmi_hit *hits = fmi_alloc_array(n * k, sizeof *hits); /* neither is more than a few thousand */
     if (!hits)
         return fmi_fail_memory(err);
     pthread_mutex_lock(&gallery->store_lock);

@@ -17,8 +17,13 @@ typedef struct fmi_hit {
     float score;
 } fmi_hit;
 
+typedef struct fmi_index_config {
+    int32_t threads; /* that a search may use; 0: 1 */
+} fmi_index_config;
+
 /* The manifest must outlive the index. */
-fm_status fmi_index_new(fmi_index **out, const fmi_manifest *manifest, fm_error *err);
+fm_status fmi_index_new(fmi_index **out, const fmi_manifest *manifest,
+                        const fmi_index_config *config, fm_error *err);
 void fmi_index_free(fmi_index *index); /* wipes; NULL is a no-op */
 void fmi_index_clear(fmi_index *index);
 
@@ -34,9 +39,16 @@ void fmi_index_remove_template(fmi_index *index, int64_t identity_no, int64_t te
 
 size_t fmi_index_identities(const fmi_index *index); /* with at least one template */
 
-/* The best k identities that reach the threshold, best first, equal scores in the order of ids.
- * hits[k]; the same as comparing with every template by fmi_metric_score. */
-size_t fmi_index_search(const fmi_index *index, const float *query, float threshold, size_t k,
-                        fmi_hit *hits);
+enum {
+    FMI_INDEX_PASS = 64,    /* queries that share a pass over the rows */
+    FMI_INDEX_THREADS = 256 /* of a search, at most */
+};
+
+/* Of each of n queries the best k identities that reach the threshold, best first, equal scores in
+ * the order of ids. queries[n][dim], hits[n][k], counts[n]; the same as comparing with every
+ * template by fmi_metric_score, whatever the number of threads. FM_E_NO_MEMORY before anything is
+ * written. */
+fm_status fmi_index_search(const fmi_index *index, const float *queries, size_t n, float threshold,
+                           size_t k, fmi_hit *hits, size_t *counts, fm_error *err);
 
 #endif

@@ -1098,10 +1098,10 @@ static void fill_crowd(crowd *c, int32_t dim, uint32_t *seed)
     }
 }
 
-static fmi_index *index_of(const crowd *c)
+static fmi_index *index_of(const crowd *c, const fmi_index_config *config)
 {
     fmi_index *index = NULL;
-    ok(fmi_index_new(&index, &c->model.manifest, &err));
+    ok(fmi_index_new(&index, &c->model.manifest, config, &err));
     for (int p = 0; p < PEOPLE; p++) {
         char id[16];
         snprintf(id, sizeof id, "p%d", p);
@@ -1147,12 +1147,13 @@ static void check_index(const crowd *c, const fmi_index *index, uint32_t *seed)
         float query[MOST_DIM], threshold;
         expected want[PEOPLE];
         fmi_hit got[PEOPLE];
-        size_t count, k = 1 + fm_test_random(seed) % PEOPLE;
+        size_t count, got_count, k = 1 + fm_test_random(seed) % PEOPLE;
         draw_query(c, query, number, seed);
         threshold = draw_threshold(c, query, number);
         count = brute_force(c, query, threshold, want);
         count = count < k ? count : k;
-        assert_int_equal(fmi_index_search(index, query, threshold, k, got), count);
+        ok(fmi_index_search(index, query, 1, threshold, k, got, &got_count, &err));
+        assert_int_equal(got_count, count);
         for (size_t i = 0; i < count; i++) {
             assert_string_equal(got[i].id, want[i].id);
             assert_true(got[i].score == want[i].score);
@@ -1164,6 +1165,7 @@ static void check_index(const crowd *c, const fmi_index *index, uint32_t *seed)
 static void test_gallery_search_equals_brute_force(void **state)
 {
     static const int32_t dims[] = {1, 7, 16, 70};
+    const fmi_index_config config = {1};
     static crowd c;
     uint32_t seed = 5;
     (void)state;
@@ -1174,7 +1176,7 @@ static void test_gallery_search_equals_brute_force(void **state)
             for (int i = 0; i < MOST_DIM; i++)
                 c.weights[i] = metric == FM_METRIC_SIAMESE ? -0.125f : 0.5f;
             fill_crowd(&c, dims[d], &seed);
-            index = index_of(&c);
+            index = index_of(&c, &config);
             check_index(&c, index, &seed);
             fmi_index_free(index);
         }
