@@ -39,7 +39,6 @@ typedef struct fm_gallery_options {
     uint32_t struct_size;   /**< sizeof(fm_gallery_options), set by fm_gallery_options_init */
     fm_gallery_mode mode;   /**< default FM_GALLERY_CREATE */
     int32_t timeout_ms;     /**< how long to wait for another process's write; default 5,000 */
-    int32_t reserved;       /**< 0 */
     int32_t threads;        /**< cores that one search may use, 1..256; default 1. The answers are
                                  the same whatever their number */
     /* --- 0.1 ends here, append below --- */

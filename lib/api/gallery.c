@@ -93,8 +93,6 @@ static fm_status check_open(const fm_model *model, const fm_gallery_options *opt
                         (int)options->mode);
     if (options->timeout_ms < 0)
         return fmi_fail(err, FM_E_INVALID_ARGUMENT, "timeout of %d ms", (int)options->timeout_ms);
-    if (options->reserved != 0)
-        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "fm_gallery_options.reserved is not 0");
     if (options->threads < 0 || options->threads > FMI_INDEX_THREADS)
         return fmi_fail(err, FM_E_INVALID_ARGUMENT, "%d threads, expected 1..%d",
                         (int)options->threads, FMI_INDEX_THREADS);

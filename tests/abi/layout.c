@@ -205,7 +205,7 @@ static void print_gallery(void)
     FIELD(fm_gallery_options, struct_size);
     FIELD(fm_gallery_options, mode);
     FIELD(fm_gallery_options, timeout_ms);
-    FIELD(fm_gallery_options, reserved);
+    FIELD(fm_gallery_options, threads);
     TYPE(fm_gallery_info);
     FIELD(fm_gallery_info, struct_size);
     FIELD(fm_gallery_info, dim);

@@ -926,7 +926,9 @@ static void test_gallery_open(void **state)
            fm_gallery_open(&out.gallery, uri, in.embedder, options, err));
     OPTION(FM_E_INVALID_ARGUMENT, fm_gallery_options, timeout_ms = -1,
            fm_gallery_open(&out.gallery, uri, in.embedder, options, err));
-    OPTION(FM_E_INVALID_ARGUMENT, fm_gallery_options, reserved = 1,
+    OPTION(FM_E_INVALID_ARGUMENT, fm_gallery_options, threads = -1,
+           fm_gallery_open(&out.gallery, uri, in.embedder, options, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_gallery_options, threads = 257,
            fm_gallery_open(&out.gallery, uri, in.embedder, options, err));
     assert_int_not_equal(access(absent, F_OK), 0);
     assert_int_equal(failures, 0);
