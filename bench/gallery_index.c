@@ -1,6 +1,6 @@
 /* The index of a gallery for bench/gallery.py: what fm_gallery_search runs once the store has been
  * asked whether somebody else has written, without the file and the model of a gallery. */
-#include "gallery/index.h"
+#include "gallery/index_exact.h"
 #include <facematch/embed.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +21,8 @@ EXPORT bench_index *bench_index_new(int32_t metric, int32_t dim, int32_t threads
 EXPORT int bench_index_add(bench_index *b, const float *vectors, size_t n);
 EXPORT int bench_index_search(bench_index *b, const float *queries, size_t n, size_t k,
                               int64_t *rows, float *scores);
+EXPORT size_t bench_index_scanned(const bench_index *b);
+EXPORT const char *bench_index_kernel(void);
 EXPORT double bench_read(const unsigned char *bytes, size_t size);
 
 void bench_index_free(bench_index *b)
@@ -75,6 +77,19 @@ int bench_index_search(bench_index *b, const float *queries, size_t n, size_t k,
         scores[i] = b->hits[i].score;
     }
     return (int)status;
+}
+
+/* Bytes that the first look of a search reads. */
+size_t bench_index_scanned(const bench_index *b)
+{
+    return (b->rows + FMI_SCAN_ROWS - 1) / FMI_SCAN_ROWS * b->index->form.group_bytes;
+}
+
+const char *bench_index_kernel(void)
+{
+    const char *name = "";
+    fmi_scan_kernel_number(0, &name);
+    return name;
 }
 
 /* Seconds that reading the bytes once takes, and nothing else. */

@@ -97,7 +97,7 @@ static fm_status open_parts(fm_gallery *gallery, const char *path, const fm_mode
     fmi_pin pin;
     fmi_store_config config = {NULL, gallery->mode,
                                options->timeout_ms ? options->timeout_ms : DEFAULT_TIMEOUT_MS};
-    const fmi_index_config index_config = {options->threads};
+    const fmi_index_config index_config = {.threads = options->threads};
     fm_status status;
     if (model) {
         gallery->model = fmi_model_retain(model);
@@ -327,7 +327,8 @@ static fm_status search_index(const fm_gallery *gallery, const float *queries, s
     float threshold;
     fm_status status = fmi_identify_threshold(manifest, options, identities, &threshold, err);
     if (status == FM_OK)
-        status = fmi_index_search(gallery->index, queries, n, threshold, k, hits, counts, err);
+        status = (options->score == FM_SCORE_MEAN ? fmi_index_search_means : fmi_index_search)(
+            gallery->index, queries, n, threshold, k, hits, counts, err);
     if (status != FM_OK)
         return status;
     for (size_t q = 0; q < n; q++)

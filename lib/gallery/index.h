@@ -51,4 +51,10 @@ enum {
 fm_status fmi_index_search(const fmi_index *index, const float *queries, size_t n, float threshold,
                            size_t k, fmi_hit *hits, size_t *counts, fm_error *err);
 
+/* The same, the score of an identity being that of the mean of its templates' vectors (computed in
+ * double, rounded once; of unit length where the manifest says so). template_id is 0. */
+fm_status fmi_index_search_means(const fmi_index *index, const float *queries, size_t n,
+                                 float threshold, size_t k, fmi_hit *hits, size_t *counts,
+                                 fm_error *err);
+
 #endif

@@ -7,6 +7,7 @@
  */
 #include "core/error.h"
 #include "core/memory.h"
+#include "gallery/index_answer.h"
 #include "gallery/index_exact.h"
 #include "match/kernel.h"
 #include <pthread.h>
@@ -16,9 +17,7 @@
 typedef struct search {
     const float *query;
     double norm;
-    fmi_hit *hits; /* best first */
-    size_t count, k;
-    float bar; /* scores below it cannot get in */
+    fmi_answer answer;
 } search;
 
 /* What one thread does. Searches of which nothing can be said from codes come last. */
@@ -30,44 +29,6 @@ typedef struct work {
     size_t count, aim_count;
 } work;
 
-/* --- answers --- */
-
-/* Does a come before b in an answer? */
-static bool goes_before(const fmi_hit *a, const fmi_hit *b)
-{
-    if (a->score != b->score)
-        return a->score > b->score;
-    return strcmp(a->id, b->id) < 0;
-}
-
-/* Put a hit in its place, given that the hit at `hole` is to go (or hole is one past the last). */
-static void insert_hit(search *s, size_t hole, const fmi_hit *hit)
-{
-    for (; hole > 0 && goes_before(hit, &s->hits[hole - 1]); hole--)
-        s->hits[hole] = s->hits[hole - 1];
-    s->hits[hole] = *hit;
-    if (s->count == s->k)
-        s->bar = s->hits[s->k - 1].score;
-}
-
-static void offer(search *s, const fmi_hit *hit)
-{
-    for (size_t i = 0; i < s->count; i++) {
-        fmi_hit *known = &s->hits[i];
-        if (known->identity_no != hit->identity_no)
-            continue;
-        if (hit->score == known->score && hit->template_id < known->template_id)
-            known->template_id = hit->template_id;
-        if (hit->score > known->score)
-            insert_hit(s, i, hit);
-        return;
-    }
-    if (s->count < s->k)
-        insert_hit(s, s->count++, hit);
-    else if (goes_before(hit, &s->hits[s->k - 1]))
-        insert_hit(s, s->k - 1, hit);
-}
-
 /* --- rows --- */
 
 static void score_row(const fmi_index *index, search *s, size_t r)
@@ -77,8 +38,8 @@ static void score_row(const fmi_index *index, search *s, size_t r)
     fmi_hit hit = {owner->id, owner->no, row->template_id, 0};
     hit.score = fmi_metric_score_normed(index->manifest, s->query, s->norm,
                                         fmi_index_vector(index, r), row->norm);
-    if (hit.score >= s->bar)
-        offer(s, &hit);
+    if (hit.score >= s->answer.bar)
+        fmi_answer_offer(&s->answer, &hit);
 }
 
 /* The bar rises while the strip is gone through, so the bound is asked again before each row. */
@@ -88,12 +49,12 @@ static void score_found(const fmi_index *index, search *s, fmi_aim *aim, const f
     for (size_t g = 0, r = first; r < end; g++, r += FMI_SCAN_ROWS) {
         unsigned hopeful = found->hopeful[g];
         for (size_t i = 0; hopeful && r + i < end; i++, hopeful >>= 1) {
-            float bar = s->bar;
+            float bar = s->answer.bar;
             if (!(hopeful & 1) || found->most[g][i] < aim->bar)
                 continue;
             score_row(index, s, r + i);
-            if (s->bar != bar)
-                fmi_aim_raise(aim, &index->form, s->bar);
+            if (s->answer.bar != bar)
+                fmi_aim_raise(aim, &index->form, s->answer.bar);
         }
     }
 }
@@ -140,7 +101,7 @@ static void aim_queries(work *w, const float *queries, int8_t *codes, float thre
     size_t last = w->count;
     w->aim_count = 0;
     for (size_t q = 0; q < w->count; q++) {
-        search s = {.query = queries + q * index->dim, .bar = threshold};
+        search s = {.query = queries + q * index->dim, .answer.bar = threshold};
         fmi_aim *aim = &w->aims[w->aim_count];
         s.norm = fmi_kernel_norm(s.query, index->dim);
         if (index->has_codes &&
@@ -192,8 +153,9 @@ static void share_out(work *works, size_t count, fmi_hit *hits, size_t k,
         works[t].first_row = t * groups / count * FMI_SCAN_ROWS;
         works[t].end_row = t + 1 == count ? rows : (t + 1) * groups / count * FMI_SCAN_ROWS;
         for (size_t q = 0; q < works[t].count; q++) {
-            works[t].searches[order[q]].hits = hits + (t * works[t].count + q) * k;
-            works[t].searches[order[q]].k = k;
+            fmi_answer *answer = &works[t].searches[order[q]].answer;
+            answer->hits = hits + (t * works[t].count + q) * k;
+            answer->k = k;
         }
     }
 }
@@ -207,12 +169,12 @@ static void search_pass(work *works, size_t threads, const float *queries, int8_
     share_out(works, threads, hits, k, order);
     run(works, threads);
     for (size_t q = 0; q < works[0].count; q++) {
-        search *answer = &works[0].searches[order[q]];
+        fmi_answer *answer = &works[0].searches[order[q]].answer;
         for (size_t t = 1; t < threads; t++) {
-            const search *part = &works[t].searches[order[q]];
+            const fmi_answer *part = &works[t].searches[order[q]].answer;
             for (size_t i = 0; i < part->count; i++)
                 if (part->hits[i].score >= answer->bar)
-                    offer(answer, &part->hits[i]);
+                    fmi_answer_offer(answer, &part->hits[i]);
         }
         counts[q] = answer->count;
     }

@@ -29,6 +29,9 @@ fm_status fmi_verify_options_check(const fm_verify_options *options, fm_error *e
 
 fm_status fmi_identify_options_check(const fm_identify_options *options, fm_error *err)
 {
+    if (options->score < 0 || options->score > FM_SCORE_MEAN)
+        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "there is no score rule %d",
+                        (int)options->score);
     return check_point(options->use_threshold, options->threshold, options->fpir, "fpir", err);
 }
 

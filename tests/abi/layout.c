@@ -242,12 +242,16 @@ static void print_gallery(void)
     FIELD(fm_enrollment, templates);
     FIELD(fm_enrollment, face_count);
     FIELD(fm_enrollment, face);
+    TYPE(fm_score_rule);
+    CONSTANT(FM_SCORE_BEST);
+    CONSTANT(FM_SCORE_MEAN);
     TYPE(fm_identify_options);
     FIELD(fm_identify_options, struct_size);
     FIELD(fm_identify_options, use_threshold);
     FIELD(fm_identify_options, fpir);
     FIELD(fm_identify_options, threshold);
     FIELD(fm_identify_options, aligned);
+    FIELD(fm_identify_options, score);
     TYPE(fm_match);
     FIELD(fm_match, id);
     FIELD(fm_match, fmr);

@@ -930,6 +930,10 @@ static void test_gallery_open(void **state)
            fm_gallery_open(&out.gallery, uri, in.embedder, options, err));
     OPTION(FM_E_INVALID_ARGUMENT, fm_gallery_options, threads = 257,
            fm_gallery_open(&out.gallery, uri, in.embedder, options, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_gallery_options, threads = -1,
+           fm_gallery_open(&out.gallery, uri, in.embedder, options, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_gallery_options, threads = 257,
+           fm_gallery_open(&out.gallery, uri, in.embedder, options, err));
     assert_int_not_equal(access(absent, F_OK), 0);
     assert_int_equal(failures, 0);
 }
@@ -1119,6 +1123,9 @@ static void test_gallery_metadata_tells_what_it_needs(void **state)
                options->threshold = NAN, call);                                                    \
         OPTION(FM_E_INVALID_ARGUMENT, fm_identify_options, use_threshold = 1;                      \
                options->threshold = INFINITY, call);                                               \
+        OPTION(FM_OK, fm_identify_options, score = FM_SCORE_MEAN, call);                           \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_identify_options, score = 3, call);                       \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_identify_options, score = -1, call);                      \
     } while (0)
 
 static void test_identify(void **state)

@@ -139,7 +139,7 @@ static int64_t add(fm_gallery *gallery, const char *id, uint32_t number)
 static const char *who(fm_gallery *gallery, uint32_t number)
 {
     static _Thread_local fm_match match;
-    fm_identify_options options = {sizeof options, 1, 0, 0.999f, 0};
+    fm_identify_options options = {sizeof options, 1, 0, 0.999f, 0, 0};
     fm_error own = {sizeof own, 0, ""};
     size_t count = 0;
     fm_assert_status(
@@ -1189,7 +1189,7 @@ static void test_gallery_answers_a_batch(void **state)
     static float queries[QUERIES][MOST_DIM];
     fm_match matches[QUERIES * K];
     fm_identification about = {.struct_size = sizeof about};
-    fm_identify_options options = {sizeof options, 1, 0, -8, 0};
+    fm_identify_options options = {sizeof options, 1, 0, -8, 0, 0};
     size_t counts[QUERIES];
     uint32_t seed = 9;
     fm_gallery *gallery;
@@ -1219,6 +1219,37 @@ static void test_gallery_answers_a_batch(void **state)
     fm_gallery_close(gallery);
 }
 
+/* Under the mean the one with two halves wins over the one with a fair and a bad template. */
+static void test_gallery_search_by_means(void **state)
+{
+    static crowd c;
+    fm_gallery_options open_options;
+    fm_identify_options options = {sizeof options, 1, 0, -FLT_MAX, 0, 0};
+    fm_gallery *gallery = NULL;
+    const float halves[2][2] = {{0.5f, 0.5f}, {0.5f, -0.5f}}, mixed[2][2] = {{1, 0.25f}, {-1, 1}},
+                query[2] = {1, 0};
+    fm_match got[2];
+    size_t count;
+    (void)state;
+    c.model = bare_model(FM_METRIC_COSINE, 2, c.weights);
+    fm_gallery_options_init(&open_options, sizeof open_options);
+    open_options.threads = 2;
+    ok(fm_gallery_open(&gallery, path, &c.model, &open_options, &err));
+    for (int i = 0; i < 2; i++) {
+        ok(fm_gallery_add(gallery, "halves", halves[i], 2, NULL, NULL, &err));
+        ok(fm_gallery_add(gallery, "mixed", mixed[i], 2, NULL, NULL, &err));
+    }
+    for (fm_score_rule rule = 0; rule <= FM_SCORE_MEAN; rule++) {
+        options.score = rule;
+        ok(fm_gallery_search(gallery, query, 1, 2, &options, got, 2, &count, NULL, &err));
+        assert_int_equal(count, 2);
+        assert_string_equal(got[0].id, rule == FM_SCORE_MEAN ? "halves" : "mixed");
+        assert_true(rule != FM_SCORE_MEAN || got[0].score == 1);
+        assert_true((got[0].template_id == 0) == (rule == FM_SCORE_MEAN));
+    }
+    fm_gallery_close(gallery);
+}
+
 /* The same through removals and reopening, with values of any size. */
 static void test_gallery_search_of_uneven_values(void **state)
 {
@@ -1226,7 +1257,7 @@ static void test_gallery_search_of_uneven_values(void **state)
     static const float scale[] = {1, 1e-25f, 1e25f};
     fm_gallery *gallery;
     fm_match got[5];
-    fm_identify_options options = {sizeof options, 1, 0, -1, 0};
+    fm_identify_options options = {sizeof options, 1, 0, -1, 0, 0};
     size_t count;
     (void)state;
     gallery = open_gallery();
@@ -1561,6 +1592,7 @@ int main(void)
         TEST(test_gallery_removal_leaves_no_moved_copies),
         TEST(test_gallery_search_equals_brute_force),
         TEST(test_gallery_answers_a_batch),
+        TEST(test_gallery_search_by_means),
         TEST(test_gallery_search_of_uneven_values),
         TEST(test_gallery_operating_points),
         TEST(test_gallery_search_refuses),

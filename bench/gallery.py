@@ -1,0 +1,255 @@
+"""Exact search among the templates of a gallery, one thread, against FAISS and usearch in one run.
+
+    python bench/gallery.py --library build/lib/libbench_gallery_index.so
+
+All are given the same vectors, made up to lie as face embeddings do: unit length, four to a person,
+persons in any direction. They take turns within a round, so that a machine whose speed drifts treats
+them alike. The library that is timed runs the index of a gallery as fm_gallery_search does; what is
+left out of a search is asking the store whether somebody else has written, some microseconds.
+
+Prints one JSON object per size: medians in milliseconds of one query and of 64 at once, the others'
+times as multiples of ours (median and quartiles, round by round), the time of plainly reading as
+many bytes as a search scans, memory, and how many of the queries have the ids that a float64 brute
+force finds (equal scores, which are float32, in the order of ids).
+"""
+import argparse
+import ctypes
+import json
+import os
+import platform
+import statistics
+import sys
+import time
+
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[name] = "1"
+
+import faiss  # noqa: E402
+import numpy  # noqa: E402
+import usearch  # noqa: E402
+import usearch.index  # noqa: E402
+
+K, QUERIES, BATCH, BLOCK = 5, 1000, 64, 65536
+SIZES = [(10_000, 128), (100_000, 128), (1_000_000, 128), (10_000, 512), (100_000, 512), (1_000_000, 512)]
+METRICS = {"cosine": 1, "euclidean": 2}
+
+
+class Ours:
+    """bench/gallery_index.c."""
+
+    def __init__(self, library, metric, dim, threads):
+        pointer, size = ctypes.c_void_p, ctypes.c_size_t
+        self.lib = ctypes.CDLL(library)
+        self.lib.bench_index_new.restype = pointer
+        self.lib.bench_index_new.argtypes = [ctypes.c_int32, ctypes.c_int32, ctypes.c_int32]
+        self.lib.bench_index_add.argtypes = [pointer, pointer, size]
+        self.lib.bench_index_search.argtypes = [pointer, pointer, size, size, pointer, pointer]
+        self.lib.bench_index_scanned.argtypes = [pointer]
+        self.lib.bench_index_scanned.restype = size
+        self.lib.bench_index_free.argtypes = [pointer]
+        self.lib.bench_index_kernel.restype = ctypes.c_char_p
+        self.lib.bench_read.argtypes = [pointer, size]
+        self.lib.bench_read.restype = ctypes.c_double
+        self.index = self.lib.bench_index_new(METRICS[metric], dim, threads)
+        if not self.index:
+            raise MemoryError
+
+    def add(self, vectors):
+        if self.lib.bench_index_add(self.index, vectors.ctypes.data, len(vectors)):
+            raise MemoryError
+
+    def search(self, queries):
+        rows = numpy.empty((len(queries), K), numpy.int64)
+        scores = numpy.empty((len(queries), K), numpy.float32)
+        if self.lib.bench_index_search(self.index, queries.ctypes.data, len(queries), K,
+                                       rows.ctypes.data, scores.ctypes.data):
+            raise MemoryError
+        return rows
+
+    def scanned(self):
+        return self.lib.bench_index_scanned(self.index)
+
+    def read(self, data):
+        return self.lib.bench_read(data.ctypes.data, data.nbytes) * 1e3
+
+    def close(self):
+        self.lib.bench_index_free(self.index)
+
+
+def blocks(n, dim, seed):
+    """The same vectors again, block by block: float32[<= BLOCK][dim], unit length."""
+    for first in range(0, n, BLOCK):
+        random = numpy.random.default_rng([seed, first])
+        count = min(BLOCK, n - first)
+        people = random.standard_normal(((count + 3) // 4, dim), dtype=numpy.float32)
+        vectors = numpy.repeat(people, 4, axis=0)[:count]
+        vectors += 0.6 * random.standard_normal((count, dim), dtype=numpy.float32)
+        yield first, vectors / numpy.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def make_queries(vectors, seed):
+    """Half of them further pictures of people who are there, half of strangers."""
+    random = numpy.random.default_rng([seed, 1, 1])
+    dim = vectors.shape[1]
+    known = vectors[random.integers(0, len(vectors), QUERIES // 2)] * numpy.float32(dim ** 0.5)
+    known = known + 0.6 * random.standard_normal(known.shape, dtype=numpy.float32)
+    strangers = random.standard_normal((QUERIES - len(known), dim), dtype=numpy.float32)
+    queries = numpy.concatenate([known, strangers])[random.permutation(QUERIES)]
+    queries /= numpy.linalg.norm(queries, axis=1, keepdims=True)
+    return numpy.ascontiguousarray(queries, numpy.float32)
+
+
+def brute_force(vectors, queries, metric):
+    """int64[queries][K]: in float64, block by block."""
+    spare = K + 8
+    q = queries.astype(numpy.float64)
+    q_squared = (q ** 2).sum(axis=1)
+    best = numpy.full((len(q), spare), -numpy.inf)
+    rows = numpy.zeros((len(q), spare), numpy.int64)
+    for first in range(0, len(vectors), BLOCK):
+        part = vectors[first:first + BLOCK].astype(numpy.float64)
+        squared = (part ** 2).sum(axis=1)
+        scores = q @ part.T
+        if metric == "cosine":
+            scores /= numpy.sqrt(q_squared[:, None] * squared[None])
+        else:
+            scores = -numpy.sqrt(numpy.maximum(
+                q_squared[:, None] + squared[None] - 2 * scores, 0))
+        here = numpy.argpartition(-scores, min(spare, len(part) - 1), axis=1)[:, :spare]
+        all_scores = numpy.concatenate([best, numpy.take_along_axis(scores, here, 1)], axis=1)
+        all_rows = numpy.concatenate([rows, here + first], axis=1)
+        keep = numpy.argsort(-all_scores, axis=1, kind="stable")[:, :spare]
+        best = numpy.take_along_axis(all_scores, keep, 1)
+        rows = numpy.take_along_axis(all_rows, keep, 1)
+    answer = numpy.empty((len(q), K), numpy.int64)
+    for i in range(len(q)):
+        order = numpy.lexsort((rows[i], -best[i].astype(numpy.float32)))
+        answer[i] = rows[i][order[:K]]
+    return answer
+
+
+def contenders(vectors, metric, lean):
+    """Name to function of queries to int64[n][K]. lean: only what needs little further memory."""
+    dim = vectors.shape[1]
+    kind = faiss.METRIC_INNER_PRODUCT if metric == "cosine" else faiss.METRIC_L2
+    result = {}
+    if lean:
+        result["faiss_flat"] = lambda q: faiss.knn(q, vectors, K, metric=kind)[1]
+    else:
+        flat = faiss.IndexFlat(dim, kind)
+        flat.add(vectors)
+        result["faiss_flat"] = lambda q: flat.search(q, K)[1]
+    types = {"faiss_fp16": "QT_fp16", "faiss_8bit": "QT_8bit", "faiss_8bit_uniform": "QT_8bit_uniform"}
+    for name, code in types.items():
+        if lean and code != "QT_8bit_uniform":
+            continue
+        index = faiss.IndexScalarQuantizer(dim, getattr(faiss.ScalarQuantizer, code), kind)
+        index.train(vectors[:100_000])
+        index.add(vectors)
+        result[name] = lambda q, index=index: index.search(q, K)[1]
+    theirs = usearch.index.MetricKind.Cos if metric == "cosine" else usearch.index.MetricKind.L2sq
+    result["usearch_exact"] = lambda q: usearch.index.search(vectors, q, K, theirs, exact=True,
+                                                             threads=1).keys
+    return result
+
+
+def milliseconds(call, *arguments):
+    start = time.perf_counter()
+    call(*arguments)
+    return (time.perf_counter() - start) * 1e3
+
+
+def take_turns(calls, queries, rounds, singles):
+    """{name: ([one query, per round], [a batch, per round])}"""
+    times = {name: ([], []) for name in calls}
+    for turn in range(rounds):
+        for name, call in calls.items():
+            start = turn * singles % (QUERIES - singles)
+            one = [milliseconds(call, queries[i:i + 1]) for i in range(start, start + singles)]
+            times[name][0].append(statistics.median(one))
+        for name, call in calls.items():
+            times[name][1].append(milliseconds(call, queries[:BATCH]))
+    return times
+
+
+def compare(times, place):
+    ours = times["facematch"][place]
+    result = {}
+    for name, both in times.items():
+        result[name] = {"ms": round(statistics.median(both[place]), 3)}
+        if name != "facematch":
+            ratios = [b / a for a, b in zip(ours, both[place])]
+            result[name]["times_ours"] = round(statistics.median(ratios), 2)
+            result[name]["quartiles"] = [round(q, 2) for q in statistics.quantiles(ratios, n=4)[::2]]
+    return result
+
+
+def resident():
+    with open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def measure(options, n, dim):
+    vectors = numpy.empty((n, dim), numpy.float32)
+    for first, block in blocks(n, dim, 7):
+        vectors[first:first + len(block)] = block
+    queries = make_queries(vectors, 7)
+    before, start = resident(), time.perf_counter()
+    ours = Ours(options.library, options.metric, dim, options.threads)
+    ours.add(vectors)
+    filled, memory = time.perf_counter() - start, resident() - before
+    print(f"{n} x {dim}: filled", file=sys.stderr)
+    want = brute_force(vectors, queries, options.metric)
+    batch = numpy.concatenate([ours.search(queries[i:i + BATCH]) for i in range(0, QUERIES, BATCH)])
+    single = numpy.concatenate([ours.search(queries[i:i + 1]) for i in range(QUERIES)])
+    print(f"{n} x {dim}: compared with brute force", file=sys.stderr)
+    calls = {"facematch": ours.search, **contenders(vectors, options.metric, n > 2_000_000)}
+    same = {name: int((call(queries[:BATCH]) == want[:BATCH]).all(axis=1).sum())
+            for name, call in calls.items()}
+    times = take_turns(calls, queries, options.rounds, options.singles)
+    data = numpy.ones(ours.scanned(), numpy.uint8)
+    read = statistics.median(ours.read(data) for _ in range(options.rounds * 3))
+    one, many = compare(times, 0), compare(times, 1)
+    result = {
+        "vectors": n, "dim": dim, "metric": options.metric, "k": K, "threads": options.threads,
+        "rounds": options.rounds, "kernel": ours.lib.bench_index_kernel().decode(),
+        "queries": QUERIES,
+        "equal_to_float64": int((single == want).all(axis=1).sum()),
+        "equal_to_float64_batched": int((batch == want).all(axis=1).sum()),
+        "equal_of_first_64": same, "one_query": one, "64_queries": many,
+        "bytes_scanned": ours.scanned(), "plain_read_ms": round(read, 3),
+        "share_of_bandwidth": round(read / one["facematch"]["ms"], 2),
+        "fill_seconds": round(filled, 2),
+        "memory_over_floats": round(memory / vectors.nbytes, 3),
+        "faiss": faiss.__version__, "usearch": usearch.__version__, "machine": platform.machine(),
+        "processor": processor(), "cores": os.cpu_count()}
+    ours.close()
+    return result
+
+
+def processor():
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            return next(line.split(":", 1)[1].strip() for line in file if "model name" in line)
+    except (OSError, StopIteration):
+        return platform.processor()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--library", default="build/lib/libbench_gallery_index.so")
+    parser.add_argument("--metric", choices=METRICS, default="cosine")
+    parser.add_argument("--threads", type=int, default=1, help="of ours; the others have one")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--singles", type=int, default=9, help="queries one by one, per round")
+    parser.add_argument("--sizes", default=",".join(f"{n}x{d}" for n, d in SIZES),
+                        help="such as 10000000x128, which takes 15 GB of memory")
+    options = parser.parse_args()
+    faiss.omp_set_num_threads(1)
+    for size in options.sizes.split(","):
+        n, dim = (int(x) for x in size.split("x"))
+        print(json.dumps(measure(options, n, dim)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
