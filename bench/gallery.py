@@ -30,7 +30,7 @@ import usearch  # noqa: E402
 import usearch.index  # noqa: E402
 
 K, QUERIES, BATCH, BLOCK = 5, 1000, 64, 65536
-SIZES = [(10_000, 128), (100_000, 128), (1_000_000, 128), (10_000, 512), (100_000, 512), (1_000_000, 512)]
+SIZES = [(n, dim) for dim in (128, 512) for n in (10_000, 100_000, 1_000_000)]
 METRICS = {"cosine": 1, "euclidean": 2}
 
 
@@ -139,7 +139,8 @@ def contenders(vectors, metric, lean):
         flat = faiss.IndexFlat(dim, kind)
         flat.add(vectors)
         result["faiss_flat"] = lambda q: flat.search(q, K)[1]
-    types = {"faiss_fp16": "QT_fp16", "faiss_8bit": "QT_8bit", "faiss_8bit_uniform": "QT_8bit_uniform"}
+    types = {"faiss_fp16": "QT_fp16", "faiss_8bit": "QT_8bit",
+             "faiss_8bit_uniform": "QT_8bit_uniform"}
     for name, code in types.items():
         if lean and code != "QT_8bit_uniform":
             continue
@@ -159,17 +160,19 @@ def milliseconds(call, *arguments):
     return (time.perf_counter() - start) * 1e3
 
 
-def take_turns(calls, queries, rounds, singles):
-    """{name: ([one query, per round], [a batch, per round])}"""
+def take_turns(calls, queries, rounds, singles, read):
+    """{name: ([one query, per round], [a batch, per round])} and [a plain read, per round]"""
     times = {name: ([], []) for name in calls}
+    reads = []
     for turn in range(rounds):
+        start = turn * singles % (QUERIES - singles)
         for name, call in calls.items():
-            start = turn * singles % (QUERIES - singles)
             one = [milliseconds(call, queries[i:i + 1]) for i in range(start, start + singles)]
             times[name][0].append(statistics.median(one))
+        reads.append(statistics.median(read() for _ in range(singles)))
         for name, call in calls.items():
             times[name][1].append(milliseconds(call, queries[:BATCH]))
-    return times
+    return times, reads
 
 
 def compare(times, place):
@@ -180,7 +183,8 @@ def compare(times, place):
         if name != "facematch":
             ratios = [b / a for a, b in zip(ours, both[place])]
             result[name]["times_ours"] = round(statistics.median(ratios), 2)
-            result[name]["quartiles"] = [round(q, 2) for q in statistics.quantiles(ratios, n=4)[::2]]
+            result[name]["quartiles"] = [round(q, 2)
+                                         for q in statistics.quantiles(ratios, n=4)[::2]]
     return result
 
 
@@ -206,9 +210,9 @@ def measure(options, n, dim):
     calls = {"facematch": ours.search, **contenders(vectors, options.metric, n > 2_000_000)}
     same = {name: int((call(queries[:BATCH]) == want[:BATCH]).all(axis=1).sum())
             for name, call in calls.items()}
-    times = take_turns(calls, queries, options.rounds, options.singles)
     data = numpy.ones(ours.scanned(), numpy.uint8)
-    read = statistics.median(ours.read(data) for _ in range(options.rounds * 3))
+    times, reads = take_turns(calls, queries, options.rounds, options.singles,
+                              lambda: ours.read(data))
     one, many = compare(times, 0), compare(times, 1)
     result = {
         "vectors": n, "dim": dim, "metric": options.metric, "k": K, "threads": options.threads,
@@ -217,8 +221,9 @@ def measure(options, n, dim):
         "equal_to_float64": int((single == want).all(axis=1).sum()),
         "equal_to_float64_batched": int((batch == want).all(axis=1).sum()),
         "equal_of_first_64": same, "one_query": one, "64_queries": many,
-        "bytes_scanned": ours.scanned(), "plain_read_ms": round(read, 3),
-        "share_of_bandwidth": round(read / one["facematch"]["ms"], 2),
+        "bytes_scanned": ours.scanned(), "plain_read_ms": round(statistics.median(reads), 3),
+        "share_of_bandwidth": round(statistics.median(
+            r / o for r, o in zip(reads, times["facematch"][0])), 2),
         "fill_seconds": round(filled, 2),
         "memory_over_floats": round(memory / vectors.nbytes, 3),
         "faiss": faiss.__version__, "usearch": usearch.__version__, "machine": platform.machine(),
@@ -241,7 +246,7 @@ def main():
     parser.add_argument("--metric", choices=METRICS, default="cosine")
     parser.add_argument("--threads", type=int, default=1, help="of ours; the others have one")
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--singles", type=int, default=9, help="queries one by one, per round")
+    parser.add_argument("--singles", type=int, default=5, help="queries one by one, per round")
     parser.add_argument("--sizes", default=",".join(f"{n}x{d}" for n, d in SIZES),
                         help="such as 10000000x128, which takes 15 GB of memory")
     options = parser.parse_args()

@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# Speed, as JSON: each embedder against ONNX Runtime in one run, then photograph to embedding.
+# Speed, as JSON: each embedder against ONNX Runtime in one run, then photograph to embedding, then
+# exact search in galleries against FAISS and usearch (up to 1,000,000 x 512, which takes 12 GB of
+# memory and half an hour; BENCH_SIZES=10000x128,100000x128 asks for less).
 # The photographs are the first 200 of LFW in FACEMATCH_DATA, else those of the demo.
 . "$(dirname "$0")/common.sh"
 scripts/setup.sh
@@ -21,3 +23,6 @@ else
     list=("$photos"/*.jpg)
 fi
 build/bin/bench_pipeline "$models" "${list[@]}"
+
+say "exact search against FAISS and usearch"
+.venv-bench/bin/python bench/gallery.py ${BENCH_SIZES:+--sizes "$BENCH_SIZES"}
