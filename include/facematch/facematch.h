@@ -57,6 +57,7 @@
 #include "model.h"
 #include "session.h"
 #include "status.h"
+#include "transfer.h"
 #include "version.h"
 
 #endif

@@ -4,9 +4,8 @@
 #include "core/options.h"
 #include "core/text.h"
 #include "face/session.h"
+#include "gallery/check.h"
 #include "match/verify.h"
-#include <jansson.h>
-#include <math.h>
 #include <string.h>
 
 /* Sizes in release 0.1: what a caller must bring at least. */
@@ -50,19 +49,6 @@ static fm_status check_writable(const fm_gallery *gallery, fm_error *err)
 {
     if (gallery->mode == FM_GALLERY_READ_ONLY)
         return fmi_fail(err, FM_E_PERMISSION, "%s was opened read-only", gallery->store->name);
-    return FM_OK;
-}
-
-static fm_status check_vector(const float *v, size_t dim, const char *name, bool *zero,
-                              fm_error *err)
-{
-    *zero = true;
-    for (size_t i = 0; i < dim; i++) {
-        if (!isfinite(v[i]))
-            return fmi_fail(err, FM_E_INVALID_ARGUMENT, "%s is not finite: value %zu of %zu", name,
-                            i, dim);
-        *zero = *zero && v[i] == 0;
-    }
     return FM_OK;
 }
 
@@ -139,44 +125,23 @@ fm_status fm_gallery_describe(fm_gallery *gallery, fm_gallery_info *info, fm_err
 
 /* --- enrolling --- */
 
-static fm_status check_metadata(const char *text, fm_error *err)
+static fmi_new_template new_template(const char *id, const float *embedding,
+                                     const fm_enroll_options *own)
 {
-    json_error_t problem;
-    json_t *json;
-    size_t length = strnlen(text, FM_METADATA_MAX + 1);
-    if (length > FM_METADATA_MAX)
-        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "metadata is longer than %d bytes",
-                        FM_METADATA_MAX);
-    json = json_loadb(text, length, JSON_REJECT_DUPLICATES, &problem);
-    if (!json && json_error_code(&problem) == json_error_out_of_memory)
-        return fmi_fail_memory(err);
-    if (!json)
-        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "metadata is not a JSON object: %s",
-                        problem.text);
-    if (!json_is_object(json)) {
-        json_decref(json);
-        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "metadata is JSON, but not an object");
-    }
-    json_decref(json);
-    return FM_OK;
+    return (fmi_new_template){.id = id,
+                              .display_name = own->display_name,
+                              .metadata = own->metadata_json,
+                              .label = own->label,
+                              .vector = embedding,
+                              .has_quality = own->has_quality != 0,
+                              .quality = own->quality};
 }
 
 static fm_status check_enroll_options(const fm_enroll_options *options, fm_error *err)
 {
-    fm_status status = FM_OK;
-    if (options->display_name)
-        status = fmi_text_check(options->display_name, 0, FM_DISPLAY_NAME_MAX, "display_name", err);
-    if (status == FM_OK && options->label)
-        status = fmi_text_check(options->label, 0, FM_LABEL_MAX, "label", err);
-    if (status == FM_OK && options->metadata_json)
-        status = check_metadata(options->metadata_json, err);
-    if (status == FM_OK)
-        status = fmi_flag_check(options->has_quality, "has_quality", err);
-    if (status == FM_OK && options->has_quality &&
-        !(options->quality >= 0 && options->quality <= 1))
-        status = fmi_fail(err, FM_E_INVALID_ARGUMENT, "quality is %g, expected 0..1",
-                          (double)options->quality);
-    return status;
+    const fmi_new_template add = new_template(NULL, NULL, options);
+    fm_status status = fmi_flag_check(options->has_quality, "has_quality", err);
+    return status == FM_OK ? fmi_check_beside(&add, err) : status;
 }
 
 /* All that can be checked before there is an embedding. */
@@ -200,13 +165,8 @@ static fm_status store_embedding(fm_gallery *gallery, const char *id, const floa
                                  const fm_enroll_options *own, fm_enrollment *result,
                                  fm_enrollment *out, fm_error *err)
 {
-    const fmi_new_template add = {id,        own->display_name,     own->metadata_json, own->label,
-                                  embedding, own->has_quality != 0, own->quality};
-    bool zero;
-    fm_status status =
-        check_vector(embedding, (size_t)gallery->store->pin.dim, "embedding", &zero, err);
-    if (status == FM_OK && zero)
-        status = fmi_fail(err, FM_E_INVALID_ARGUMENT, "embedding is all zero");
+    const fmi_new_template add = new_template(id, embedding, own);
+    fm_status status = fmi_check_stored_vector(embedding, (size_t)gallery->store->pin.dim, err);
     if (status == FM_OK)
         status = fmi_gallery_add(gallery, &add, result, err);
     if (status == FM_OK && out)
@@ -467,7 +427,7 @@ fm_status fm_gallery_search(fm_gallery *gallery, const float *queries, size_t n,
         return fail_null(err, "queries");
     status = check_dim(gallery, dim, err);
     for (size_t i = 0; i < n && status == FM_OK; i++)
-        status = check_vector(queries + i * dim, dim, "query", &zero, err);
+        status = fmi_check_vector(queries + i * dim, dim, "query", &zero, err);
     if (status == FM_OK)
         status = fmi_gallery_search(gallery, queries, n, &own, matches, k, counts, &result, err);
     if (status == FM_OK && out)

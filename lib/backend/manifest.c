@@ -35,6 +35,14 @@ static const fmi_word borders[] = {{"zero", 0}, {"replicate", 1}, {NULL, 0}};
 static const fmi_word layouts[] = {{"contiguous", 0}, {"channels_last", 1}, {NULL, 0}};
 static const fmi_word detectors[] = {{"mtcnn", 0}, {NULL, 0}};
 
+const char *fmi_manifest_metric_name(fm_metric metric)
+{
+    const fmi_word *word = metrics;
+    while (word->word && word->value != metric)
+        word++;
+    return word->word;
+}
+
 /* What a newer format means is unknown, so this comes before any other field. */
 static fm_status read_format(const json_t *root, fm_error *err)
 {

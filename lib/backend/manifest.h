@@ -53,6 +53,9 @@ typedef struct fmi_manifest {
 fm_status fmi_manifest_parse(fmi_manifest *out, const char *text, size_t length, fm_error *err);
 void fmi_manifest_dispose(fmi_manifest *manifest);
 
+/* As facematch.json spells it; NULL for a value that is none. */
+const char *fmi_manifest_metric_name(fm_metric metric);
+
 /* The bytes of the manifest that enter the model id; docs/models.md has the form. *out by
  * fmi_alloc. */
 fm_status fmi_manifest_canonical(char **out, const char *text, size_t length, fm_error *err);

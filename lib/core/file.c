@@ -13,7 +13,7 @@
 
 enum { CHUNK = 1 << 16 };
 
-static fm_status fail_errno(fm_error *err, int code)
+fm_status fmi_file_fail_read(fm_error *err, int code)
 {
     char text[128] = "";
     if (code == ENOENT || code == ENOTDIR)
@@ -43,7 +43,7 @@ static fm_status first_capacity(int fd, uint64_t max_bytes, size_t *capacity, fm
 {
     struct stat st;
     if (fstat(fd, &st) != 0)
-        return fail_errno(err, errno);
+        return fmi_file_fail_read(err, errno);
     if (S_ISDIR(st.st_mode))
         return fmi_fail(err, FM_E_IO, "is a directory");
     *capacity = CHUNK;
@@ -64,7 +64,7 @@ static fm_status read_all(int fd, uint8_t **buffer, size_t *used, size_t capacit
     for (;;) {
         ssize_t n = read_some(fd, *buffer + *used, capacity - *used);
         if (n < 0)
-            return fail_errno(err, errno);
+            return fmi_file_fail_read(err, errno);
         if (n == 0)
             return *used ? FM_OK : fmi_fail(err, FM_E_CORRUPT, "the file is empty");
         *used += (size_t)n;
@@ -114,7 +114,7 @@ fm_status fmi_file_read(uint8_t **out, size_t *size, const char *path, uint64_t 
         fd = open(path, O_RDONLY | O_CLOEXEC);
     while (fd < 0 && errno == EINTR);
     if (fd < 0) {
-        status = fail_errno(err, errno);
+        status = fmi_file_fail_read(err, errno);
     } else {
         status = read_open_file(out, size, fd, max_bytes, err);
         close(fd);
@@ -122,7 +122,7 @@ fm_status fmi_file_read(uint8_t **out, size_t *size, const char *path, uint64_t 
     return status == FM_OK ? FM_OK : fmi_fail_context(err, status, "%s", path);
 }
 
-static fm_status fail_write(fm_error *err, int code)
+fm_status fmi_file_fail_write(fm_error *err, int code)
 {
     char text[128] = "";
     if (strerror_r(code, text, sizeof text) != 0)
@@ -130,9 +130,8 @@ static fm_status fail_write(fm_error *err, int code)
     return fmi_fail(err, FM_E_IO, "cannot be written: %s", text);
 }
 
-/* A new file in the folder of path. A short name of its own: path's may be as long as names can be.
- */
-static int create_beside(const char *path, char *temporary, size_t size)
+/* A short name of its own: path's may be as long as names can be. */
+int fmi_file_create_beside(const char *path, char *temporary, size_t size, unsigned mode)
 {
     const char *slash = strrchr(path, '/');
     int folder = slash ? (int)(slash - path) + 1 : 0;
@@ -142,35 +141,37 @@ static int create_beside(const char *path, char *temporary, size_t size)
         int fd;
         snprintf(temporary, size, "%.*s.facematch-%ld-%lx.tmp", folder, path, (long)getpid(),
                  (unsigned long)now.tv_nsec + (unsigned long)attempt);
-        fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode);
         if (fd >= 0 || (errno != EEXIST && errno != EINTR))
             return fd;
     }
     return -1;
 }
 
-/* errno, or 0 */
-static int write_all(int fd, const uint8_t *data, size_t size)
+int fmi_file_write_all(int fd, const void *data, size_t size)
 {
+    const uint8_t *at = data;
     while (size > 0) {
-        ssize_t n = write(fd, data, size < SSIZE_MAX ? size : SSIZE_MAX);
+        ssize_t n = write(fd, at, size < SSIZE_MAX ? size : SSIZE_MAX);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return errno;
-        data += n;
+        at += n;
         size -= (size_t)n;
     }
-    return fsync(fd) == 0 ? 0 : errno;
+    return 0;
 }
 
 static fm_status write_through(const char *path, char *temporary, size_t room, const void *data,
                                size_t size, fm_error *err)
 {
-    int code, fd = create_beside(path, temporary, room);
+    int code, fd = fmi_file_create_beside(path, temporary, room, 0666);
     if (fd < 0)
-        return fail_write(err, errno);
-    code = write_all(fd, data, size);
+        return fmi_file_fail_write(err, errno);
+    code = fmi_file_write_all(fd, data, size);
+    if (code == 0 && fsync(fd) != 0)
+        code = errno;
     if (close(fd) != 0 && code == 0)
         code = errno;
     if (code == 0 && rename(temporary, path) != 0)
@@ -178,7 +179,7 @@ static fm_status write_through(const char *path, char *temporary, size_t room, c
     if (code == 0)
         return FM_OK;
     unlink(temporary);
-    return fail_write(err, code);
+    return fmi_file_fail_write(err, code);
 }
 
 fm_status fmi_file_write(const char *path, const void *data, size_t size, fm_error *err)

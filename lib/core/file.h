@@ -13,4 +13,14 @@ fm_status fmi_file_read(uint8_t **out, size_t *size, const char *path, uint64_t 
  * failure nothing is left behind. FM_E_IO, FM_E_INVALID_ARGUMENT, FM_E_NO_MEMORY. */
 fm_status fmi_file_write(const char *path, const void *data, size_t size, fm_error *err);
 
+/* For what is read and written piece by piece (stream.c). */
+
+/* A new file in the folder of path: its descriptor, or -1 with errno; its name into temporary,
+ * which has room for the path and 64 bytes more. */
+int fmi_file_create_beside(const char *path, char *temporary, size_t size, unsigned mode);
+/* errno, or 0 */
+int fmi_file_write_all(int fd, const void *data, size_t size);
+fm_status fmi_file_fail_read(fm_error *err, int code);
+fm_status fmi_file_fail_write(fm_error *err, int code);
+
 #endif

@@ -5,12 +5,15 @@
 #include "gallery/store.h"
 #include <sqlite3.h>
 
+typedef struct fmi_sqlite_kept fmi_sqlite_kept;
+
 typedef struct fmi_sqlite {
     fmi_store base;
     sqlite3 *db;
     char *path; /* as the caller gave it */
     sqlite3_stmt *data_version;
-    float *vector; /* float32[dim], working memory */
+    float *vector;         /* float32[dim], working memory */
+    fmi_sqlite_kept *kept; /* prepared statements, for use again; NULL: none */
 } fmi_sqlite;
 
 /* sqlite_statement.c: statements, values, errors */
@@ -19,6 +22,12 @@ fm_status fmi_sqlite_corrupt(const fmi_sqlite *s, const char *what, fm_error *er
 fm_status fmi_sqlite_exec(const fmi_sqlite *s, const char *sql, fm_error *err);
 fm_status fmi_sqlite_prepare(const fmi_sqlite *s, sqlite3_stmt **out, const char *sql,
                              fm_error *err);
+/* The same for a statement that is used often: it ends with fmi_sqlite_done, not with
+ * sqlite3_finalize, and is kept. `sql` must be a literal. */
+fm_status fmi_sqlite_reuse(const fmi_sqlite *s, sqlite3_stmt **out, const char *sql, fm_error *err);
+void fmi_sqlite_done(const fmi_sqlite *s, sqlite3_stmt *stmt); /* NULL is a no-op */
+fmi_sqlite_kept *fmi_sqlite_kept_new(void);
+void fmi_sqlite_kept_free(fmi_sqlite_kept *kept);
 /* One step: *row tells whether there is one. */
 fm_status fmi_sqlite_step(const fmi_sqlite *s, sqlite3_stmt *stmt, bool *row, fm_error *err);
 /* The first column of the only row; FM_E_CORRUPT when there is none. */
@@ -30,8 +39,21 @@ fm_status fmi_sqlite_text(const fmi_sqlite *s, sqlite3_stmt *stmt, int column, c
                           size_t max, fm_error *err);
 /* A template's vector into s->vector. */
 fm_status fmi_sqlite_vector(fmi_sqlite *s, sqlite3_stmt *stmt, int column, fm_error *err);
+/* Copy the log into the file and cut it to nothing. FM_E_BUSY when a reader is in the way. */
+fm_status fmi_sqlite_empty_log(const fmi_sqlite *s, fm_error *err);
 void fmi_sqlite_rollback(const fmi_sqlite *s);
 fm_status fmi_sqlite_commit(const fmi_sqlite *s, fm_error *err);
+
+/* store_sqlite.c: inside a transaction, which the caller ends; out as by fmi_store_ops.add */
+fm_status fmi_sqlite_add_inside(const fmi_sqlite *s, const fmi_new_template *add,
+                                fm_enrollment *out, fm_error *err);
+
+/* sqlite_import.c: operations of the store */
+fm_status fmi_sqlite_import(fmi_store *store, fmi_next_fn next, void *user, int64_t *templates,
+                            fm_error *err);
+fm_status fmi_sqlite_begin_read(fmi_store *store, fm_error *err);
+void fmi_sqlite_end_read(fmi_store *store);
+fm_status fmi_sqlite_compact(fmi_store *store, fm_error *err);
 
 /* sqlite_open.c: s->db, checked to be a gallery of this version, and s->base.pin */
 fm_status fmi_sqlite_connect(fmi_sqlite *s, const fmi_store_config *config, fm_error *err);

@@ -110,19 +110,12 @@ static bool file_has_trace(const fmi_sqlite *s, const fmi_traces *traces)
     return found;
 }
 
-/* PRAGMA wal_checkpoint answers with a row that begins with 1 when a reader was in the way. */
-static bool empty_log(const fmi_sqlite *s)
-{
-    int64_t blocked = 1;
-    return fmi_sqlite_integer(s, "PRAGMA wal_checkpoint(TRUNCATE)", &blocked, NULL) == FM_OK &&
-           !blocked;
-}
-
 bool fmi_sqlite_scrub(const fmi_sqlite *s, const fmi_traces *traces)
 {
-    if (!empty_log(s))
+    if (fmi_sqlite_empty_log(s, NULL) != FM_OK)
         return false;
     if (!file_has_trace(s, traces))
         return true;
-    return sqlite3_exec(s->db, "VACUUM", NULL, NULL, NULL) == SQLITE_OK && empty_log(s);
+    return sqlite3_exec(s->db, "VACUUM", NULL, NULL, NULL) == SQLITE_OK &&
+           fmi_sqlite_empty_log(s, NULL) == FM_OK;
 }

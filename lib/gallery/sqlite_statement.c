@@ -1,5 +1,7 @@
 #include "core/error.h"
+#include "core/memory.h"
 #include "core/text.h"
+#include "gallery/check.h"
 #include "gallery/sqlite.h"
 #include <math.h>
 #include <string.h>
@@ -60,6 +62,64 @@ fm_status fmi_sqlite_prepare(const fmi_sqlite *s, sqlite3_stmt **out, const char
     return rc == SQLITE_OK ? FM_OK : fmi_sqlite_fail(s, rc, err);
 }
 
+/* --- statements that are kept --- */
+
+enum { MOST_KEPT = 16 };
+
+struct fmi_sqlite_kept {
+    size_t count;
+    struct {
+        sqlite3_stmt *stmt;
+        bool taken;
+    } item[MOST_KEPT];
+};
+
+fmi_sqlite_kept *fmi_sqlite_kept_new(void)
+{
+    return fmi_calloc(1, sizeof(fmi_sqlite_kept));
+}
+
+void fmi_sqlite_kept_free(fmi_sqlite_kept *kept)
+{
+    for (size_t i = 0; kept && i < kept->count; i++)
+        sqlite3_finalize(kept->item[i].stmt);
+    fmi_free(kept);
+}
+
+fm_status fmi_sqlite_reuse(const fmi_sqlite *s, sqlite3_stmt **out, const char *sql, fm_error *err)
+{
+    fmi_sqlite_kept *kept = s->kept;
+    fm_status status;
+    for (size_t i = 0; kept && i < kept->count; i++)
+        if (!kept->item[i].taken && !strcmp(sqlite3_sql(kept->item[i].stmt), sql)) {
+            kept->item[i].taken = true;
+            *out = kept->item[i].stmt;
+            return FM_OK;
+        }
+    status = fmi_sqlite_prepare(s, out, sql, err);
+    if (status == FM_OK && kept && kept->count < MOST_KEPT) {
+        kept->item[kept->count].stmt = *out;
+        kept->item[kept->count++].taken = true;
+    }
+    return status;
+}
+
+/* Bindings point to what is the caller's. */
+void fmi_sqlite_done(const fmi_sqlite *s, sqlite3_stmt *stmt)
+{
+    fmi_sqlite_kept *kept = s->kept;
+    for (size_t i = 0; stmt && kept && i < kept->count; i++)
+        if (kept->item[i].stmt == stmt) {
+            sqlite3_reset(stmt);
+            sqlite3_clear_bindings(stmt);
+            kept->item[i].taken = false;
+            return;
+        }
+    sqlite3_finalize(stmt);
+}
+
+/* --- steps and values --- */
+
 fm_status fmi_sqlite_step(const fmi_sqlite *s, sqlite3_stmt *stmt, bool *row, fm_error *err)
 {
     int rc = sqlite3_step(stmt);
@@ -107,14 +167,6 @@ fm_status fmi_sqlite_text(const fmi_sqlite *s, sqlite3_stmt *stmt, int column, c
     return FM_OK;
 }
 
-static float float_from_le(const unsigned char *b)
-{
-    uint32_t bits = b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
 fm_status fmi_sqlite_vector(fmi_sqlite *s, sqlite3_stmt *stmt, int column, fm_error *err)
 {
     size_t dim = (size_t)s->base.pin.dim;
@@ -126,8 +178,8 @@ fm_status fmi_sqlite_vector(fmi_sqlite *s, sqlite3_stmt *stmt, int column, fm_er
     blob = sqlite3_column_blob(stmt, column);
     if (!blob)
         return fmi_fail_memory(err);
+    fmi_vector_from_le(s->vector, blob, dim);
     for (size_t i = 0; i < dim; i++) {
-        s->vector[i] = float_from_le(blob + 4 * i);
         finite = finite && isfinite(s->vector[i]);
         zero = zero && s->vector[i] == 0;
     }
@@ -146,5 +198,16 @@ fm_status fmi_sqlite_commit(const fmi_sqlite *s, fm_error *err)
     fm_status status = fmi_sqlite_exec(s, "COMMIT", err);
     if (status != FM_OK)
         fmi_sqlite_rollback(s);
+    return status;
+}
+
+/* PRAGMA wal_checkpoint answers with a row that begins with 1 when a reader was in the way. */
+fm_status fmi_sqlite_empty_log(const fmi_sqlite *s, fm_error *err)
+{
+    int64_t blocked = 1;
+    fm_status status = fmi_sqlite_integer(s, "PRAGMA wal_checkpoint(TRUNCATE)", &blocked, err);
+    if (status == FM_OK && blocked)
+        status =
+            fmi_fail(err, FM_E_BUSY, "%s: another process is reading, so its log stays", s->path);
     return status;
 }

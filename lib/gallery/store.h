@@ -39,10 +39,16 @@ typedef struct fmi_sync_target {
 /* One template to be stored; NULL texts leave what is there. */
 typedef struct fmi_new_template {
     const char *id, *display_name, *metadata, *label;
-    const float *vector;
+    const float *vector; /* NULL, in an import: the identity alone */
     bool has_quality;
     float quality;
+    /* 0: now. The first is looked at when the identity is new. */
+    int64_t identity_created_ms, identity_updated_ms, created_ms;
 } fmi_new_template;
+
+/* The next template of an import, whose texts and vector are borrowed until the call after. It may
+ * read the store, where it sees what was imported before. *more is false at the end. */
+typedef fm_status (*fmi_next_fn)(void *user, fmi_new_template *add, bool *more, fm_error *err);
 
 /* What was removed; identity_no as in fmi_sync_target. */
 typedef struct fmi_removal {
@@ -83,6 +89,16 @@ typedef struct fmi_store_ops {
     /* template_id 0: all of the identity. FM_E_NOT_FOUND when there is none. */
     fm_status (*vectors)(fmi_store *store, const char *id, int64_t template_id, fmi_vector_fn fn,
                          void *user, fm_error *err);
+
+    /* Everything that `next` tells, or nothing when it or the store fails. One transaction, durable
+     * when it returns. Each is stored as by add. *templates: how many were. */
+    fm_status (*import)(fmi_store *store, fmi_next_fn next, void *user, int64_t *templates,
+                        fm_error *err);
+    /* What is read in between is read from one state. No writes in between. */
+    fm_status (*begin_read)(fmi_store *store, fm_error *err);
+    void (*end_read)(fmi_store *store);
+    /* Give back unused room; no byte of what was removed or replaced stays in the store's files. */
+    fm_status (*compact)(fmi_store *store, fm_error *err);
 } fmi_store_ops;
 
 struct fmi_store {

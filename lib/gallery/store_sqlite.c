@@ -1,5 +1,6 @@
 #include "core/error.h"
 #include "core/memory.h"
+#include "gallery/check.h"
 #include "gallery/sqlite.h"
 #include <math.h>
 #include <string.h>
@@ -13,6 +14,7 @@ static void sqlite_close_store(fmi_store *store)
 {
     fmi_sqlite *s = self(store);
     sqlite3_finalize(s->data_version);
+    fmi_sqlite_kept_free(s->kept);
     sqlite3_close(s->db); /* the last one to close empties the log and removes it */
     if (s->vector)
         fmi_free_wiped(s->vector, (size_t)s->base.pin.dim * sizeof *s->vector);
@@ -20,11 +22,11 @@ static void sqlite_close_store(fmi_store *store)
     fmi_free(s);
 }
 
-/* Every statement begins with the id as its first parameter. */
-static fm_status prepare_for(const fmi_sqlite *s, sqlite3_stmt **out, const char *sql,
-                             const char *id, fm_error *err)
+/* A statement whose first parameter is the id; ends with fmi_sqlite_done. */
+static fm_status reuse_for(const fmi_sqlite *s, sqlite3_stmt **out, const char *sql, const char *id,
+                           fm_error *err)
 {
-    fm_status status = fmi_sqlite_prepare(s, out, sql, err);
+    fm_status status = fmi_sqlite_reuse(s, out, sql, err);
     if (status == FM_OK)
         sqlite3_bind_text(*out, 1, id, -1, SQLITE_STATIC);
     return status;
@@ -49,13 +51,13 @@ static fm_status find_identity(const fmi_sqlite *s, const char *id, int64_t *no,
     sqlite3_stmt *stmt;
     bool row = false;
     fm_status status =
-        prepare_for(s, &stmt, "SELECT identity_no FROM identities WHERE id = ?", id, err);
+        reuse_for(s, &stmt, "SELECT identity_no FROM identities WHERE id = ?", id, err);
     if (status != FM_OK)
         return status;
     status = fmi_sqlite_step(s, stmt, &row, err);
     if (status == FM_OK)
         *no = row ? sqlite3_column_int64(stmt, 0) : 0;
-    sqlite3_finalize(stmt);
+    fmi_sqlite_done(s, stmt);
     return status;
 }
 
@@ -80,14 +82,14 @@ static fm_status count_templates(const fmi_sqlite *s, int64_t no, int64_t *count
     sqlite3_stmt *stmt;
     bool row = false;
     fm_status status =
-        fmi_sqlite_prepare(s, &stmt, "SELECT count(*) FROM templates WHERE identity_no = ?", err);
+        fmi_sqlite_reuse(s, &stmt, "SELECT count(*) FROM templates WHERE identity_no = ?", err);
     if (status != FM_OK)
         return status;
     sqlite3_bind_int64(stmt, 1, no);
     status = fmi_sqlite_step(s, stmt, &row, err);
     if (status == FM_OK)
         *count = sqlite3_column_int64(stmt, 0);
-    sqlite3_finalize(stmt);
+    fmi_sqlite_done(s, stmt);
     return status;
 }
 
@@ -219,19 +221,29 @@ static void bind_text_or_null(sqlite3_stmt *stmt, int at, const char *text)
         sqlite3_bind_text(stmt, at, text, -1, SQLITE_STATIC);
 }
 
-/* Parameters: 1 id, 2 display name, 3 metadata, 4 now */
+/* What was told, or else what is so anyway. */
+static int64_t time_or(int64_t told, int64_t otherwise)
+{
+    return told ? told : otherwise;
+}
+
+/* Parameters: 1 id, 2 display name, 3 metadata, 4 when it changed, 5 (of a new one) when it was
+ * made
+ */
 static fm_status write_identity(const fmi_sqlite *s, const char *sql, const fmi_new_template *add,
                                 int64_t now, fm_error *err)
 {
     sqlite3_stmt *stmt;
-    fm_status status = prepare_for(s, &stmt, sql, add->id, err);
+    fm_status status = reuse_for(s, &stmt, sql, add->id, err);
     if (status != FM_OK)
         return status;
     bind_text_or_null(stmt, 2, add->display_name);
     bind_text_or_null(stmt, 3, add->metadata);
-    sqlite3_bind_int64(stmt, 4, now);
+    sqlite3_bind_int64(stmt, 4, time_or(add->identity_updated_ms, now));
+    if (sqlite3_bind_parameter_count(stmt) > 4)
+        sqlite3_bind_int64(stmt, 5, time_or(add->identity_created_ms, now));
     status = fmi_sqlite_run(s, stmt, err);
-    sqlite3_finalize(stmt);
+    fmi_sqlite_done(s, stmt);
     return status;
 }
 
@@ -241,7 +253,7 @@ static fm_status insert_identity(const fmi_sqlite *s, const fmi_new_template *ad
     fm_status status = write_identity(
         s,
         "INSERT INTO identities (id, display_name, metadata, created_ms, updated_ms) "
-        "VALUES (?1, coalesce(?2, ''), coalesce(?3, '{}'), ?4, ?4)",
+        "VALUES (?1, coalesce(?2, ''), coalesce(?3, '{}'), ?5, ?4)",
         add, now, err);
     if (status == FM_OK)
         *no = sqlite3_last_insert_rowid(s->db);
@@ -263,16 +275,6 @@ static fm_status update_identity(const fmi_sqlite *s, const fmi_new_template *ad
                           add, now, err);
 }
 
-static void floats_to_le(unsigned char *out, const float *values, size_t n)
-{
-    for (size_t i = 0; i < n; i++, out += 4) {
-        uint32_t bits;
-        memcpy(&bits, &values[i], sizeof bits);
-        for (int b = 0; b < 4; b++)
-            out[b] = (unsigned char)(bits >> 8 * b);
-    }
-}
-
 static fm_status insert_template(const fmi_sqlite *s, const fmi_new_template *add, int64_t now,
                                  int64_t no, fm_error *err)
 {
@@ -282,27 +284,27 @@ static fm_status insert_template(const fmi_sqlite *s, const fmi_new_template *ad
     fm_status status;
     if (!blob)
         return fmi_fail_memory(err);
-    status = fmi_sqlite_prepare(s, &stmt,
-                                "INSERT INTO templates (identity_no, created_ms, quality, label, "
-                                "vector) VALUES (?, ?, ?, coalesce(?, ''), ?)",
-                                err);
+    status = fmi_sqlite_reuse(s, &stmt,
+                              "INSERT INTO templates (identity_no, created_ms, quality, label, "
+                              "vector) VALUES (?, ?, ?, coalesce(?, ''), ?)",
+                              err);
     if (status == FM_OK) {
-        floats_to_le(blob, add->vector, dim);
+        fmi_vector_to_le(blob, add->vector, dim);
         sqlite3_bind_int64(stmt, 1, no);
-        sqlite3_bind_int64(stmt, 2, now);
+        sqlite3_bind_int64(stmt, 2, time_or(add->created_ms, now));
         if (add->has_quality)
             sqlite3_bind_double(stmt, 3, (double)add->quality);
         bind_text_or_null(stmt, 4, add->label);
         sqlite3_bind_blob(stmt, 5, blob, (int)size, SQLITE_STATIC);
         status = fmi_sqlite_run(s, stmt, err);
     }
-    sqlite3_finalize(stmt);
+    fmi_sqlite_done(s, stmt);
     fmi_free_wiped(blob, size);
     return status;
 }
 
-static fm_status add_inside(const fmi_sqlite *s, const fmi_new_template *add, fm_enrollment *out,
-                            fm_error *err)
+fm_status fmi_sqlite_add_inside(const fmi_sqlite *s, const fmi_new_template *add,
+                                fm_enrollment *out, fm_error *err)
 {
     int64_t no = 0, templates = 0, now = fmi_sqlite_now_ms();
     fm_status status = find_identity(s, add->id, &no, err);
@@ -311,8 +313,9 @@ static fm_status add_inside(const fmi_sqlite *s, const fmi_new_template *add, fm
     out->new_identity = no == 0;
     status = no == 0 ? insert_identity(s, add, now, &no, err)
                      : update_identity(s, add, now, no, &templates, err);
-    if (status == FM_OK)
-        status = insert_template(s, add, now, no, err);
+    if (status != FM_OK || !add->vector)
+        return status;
+    status = insert_template(s, add, now, no, err);
     out->template_id = sqlite3_last_insert_rowid(s->db);
     out->templates = (int32_t)templates + 1;
     return status;
@@ -326,7 +329,7 @@ static fm_status sqlite_add(fmi_store *store, const fmi_new_template *add, fm_en
     fm_status status = fmi_sqlite_exec(s, "BEGIN IMMEDIATE", err);
     if (status != FM_OK)
         return status;
-    status = add_inside(s, add, &result, err);
+    status = fmi_sqlite_add_inside(s, add, &result, err);
     if (status != FM_OK) {
         fmi_sqlite_rollback(s);
         return status;
@@ -365,7 +368,7 @@ static fm_status trace_texts(const fmi_sqlite *s, const char *id, fmi_traces *tr
 {
     sqlite3_stmt *stmt;
     bool row = false;
-    fm_status status = prepare_for(
+    fm_status status = reuse_for(
         s, &stmt, "SELECT id, display_name, metadata FROM identities WHERE id = ?", id, err);
     if (status != FM_OK)
         return status;
@@ -375,7 +378,7 @@ static fm_status trace_texts(const fmi_sqlite *s, const char *id, fmi_traces *tr
         if (text)
             fmi_traces_add(traces, text, (size_t)sqlite3_column_bytes(stmt, i));
     }
-    sqlite3_finalize(stmt);
+    fmi_sqlite_done(s, stmt);
     return status;
 }
 
@@ -491,8 +494,8 @@ static fm_status sqlite_get(fmi_store *store, const char *id, fm_identity *out, 
     fm_identity result = {{0}, {0}, 0, 0, 0, 0};
     sqlite3_stmt *stmt;
     bool row = false;
-    fm_status status = prepare_for(
-        s, &stmt, "SELECT " IDENTITY_COLUMNS " FROM identities i WHERE id = ?", id, err);
+    fm_status status =
+        reuse_for(s, &stmt, "SELECT " IDENTITY_COLUMNS " FROM identities i WHERE id = ?", id, err);
     if (status != FM_OK)
         return status;
     status = fmi_sqlite_step(s, stmt, &row, err);
@@ -500,7 +503,7 @@ static fm_status sqlite_get(fmi_store *store, const char *id, fm_identity *out, 
         status = row ? read_identity(s, stmt, &result, err) : fail_no_identity(id, err);
     if (status == FM_OK)
         *out = result;
-    sqlite3_finalize(stmt);
+    fmi_sqlite_done(s, stmt);
     return status;
 }
 
@@ -536,7 +539,7 @@ static fm_status sqlite_list(fmi_store *store, const char *after_id, fm_identity
     page p = {NULL, 0, 0};
     sqlite3_stmt *stmt;
     bool row = true;
-    fm_status status = prepare_for(
+    fm_status status = reuse_for(
         s, &stmt, "SELECT " IDENTITY_COLUMNS " FROM identities i WHERE id > ? ORDER BY id",
         after_id, err);
     if (status != FM_OK)
@@ -544,7 +547,7 @@ static fm_status sqlite_list(fmi_store *store, const char *after_id, fm_identity
     while (p.count < capacity && (status = fmi_sqlite_step(s, stmt, &row, err)) == FM_OK && row)
         if ((status = page_add(&p, s, stmt, err)) != FM_OK)
             break;
-    sqlite3_finalize(stmt);
+    fmi_sqlite_done(s, stmt);
     if (status == FM_OK) {
         if (p.count)
             memcpy(out, p.items, p.count * sizeof *out);
@@ -560,8 +563,7 @@ static fm_status sqlite_metadata(fmi_store *store, const char *id, char **out, f
     sqlite3_stmt *stmt;
     bool row = false;
     char *text = NULL;
-    fm_status status =
-        prepare_for(s, &stmt, "SELECT metadata FROM identities WHERE id = ?", id, err);
+    fm_status status = reuse_for(s, &stmt, "SELECT metadata FROM identities WHERE id = ?", id, err);
     if (status != FM_OK)
         return status;
     status = fmi_sqlite_step(s, stmt, &row, err);
@@ -572,7 +574,7 @@ static fm_status sqlite_metadata(fmi_store *store, const char *id, char **out, f
         status =
             text ? fmi_sqlite_text(s, stmt, 0, text, FM_METADATA_MAX, err) : fmi_fail_memory(err);
     }
-    sqlite3_finalize(stmt);
+    fmi_sqlite_done(s, stmt);
     if (status == FM_OK)
         *out = text;
     else
@@ -601,7 +603,7 @@ static fm_status sqlite_templates(fmi_store *store, const char *id,
     size_t n = 0, rows = 0;
     sqlite3_stmt *stmt;
     bool row;
-    fm_status status = prepare_for(
+    fm_status status = reuse_for(
         s, &stmt,
         "SELECT template_id, t.created_ms, quality, label FROM identities i LEFT JOIN templates t "
         "ON t.identity_no = i.identity_no WHERE i.id = ? ORDER BY template_id",
@@ -618,7 +620,7 @@ static fm_status sqlite_templates(fmi_store *store, const char *id,
         if (status != FM_OK)
             break;
     }
-    sqlite3_finalize(stmt);
+    fmi_sqlite_done(s, stmt);
     if (status == FM_OK && rows == 0)
         status = fail_no_identity(id, err);
     if (status == FM_OK)
@@ -653,24 +655,35 @@ static fm_status sqlite_vectors(fmi_store *store, const char *id, int64_t templa
     if (status == FM_OK && no == 0)
         status = fail_no_identity(id, err);
     if (status == FM_OK)
-        status = prepare_for(s, &stmt,
-                             "SELECT vector FROM identities i JOIN templates t "
-                             "ON t.identity_no = i.identity_no WHERE i.id = ?1 "
-                             "AND (?2 = 0 OR template_id = ?2) ORDER BY template_id",
-                             id, err);
+        status = reuse_for(s, &stmt,
+                           "SELECT vector FROM identities i JOIN templates t "
+                           "ON t.identity_no = i.identity_no WHERE i.id = ?1 "
+                           "AND (?2 = 0 OR template_id = ?2) ORDER BY template_id",
+                           id, err);
     if (status != FM_OK)
         return status;
     sqlite3_bind_int64(stmt, 2, template_id);
     status = tell_vectors(s, stmt, &told, fn, user, err);
-    sqlite3_finalize(stmt);
+    fmi_sqlite_done(s, stmt);
     fmi_wipe(s->vector, (size_t)s->base.pin.dim * sizeof *s->vector);
     return status == FM_OK && told == 0 ? fail_no_template(id, template_id, err) : status;
 }
 
-static const fmi_store_ops sqlite_ops = {sqlite_close_store, sqlite_count,  sqlite_changed,
-                                         sqlite_sync,        sqlite_add,    sqlite_remove,
-                                         sqlite_get,         sqlite_list,   sqlite_metadata,
-                                         sqlite_templates,   sqlite_vectors};
+static const fmi_store_ops sqlite_ops = {sqlite_close_store,
+                                         sqlite_count,
+                                         sqlite_changed,
+                                         sqlite_sync,
+                                         sqlite_add,
+                                         sqlite_remove,
+                                         sqlite_get,
+                                         sqlite_list,
+                                         sqlite_metadata,
+                                         sqlite_templates,
+                                         sqlite_vectors,
+                                         fmi_sqlite_import,
+                                         fmi_sqlite_begin_read,
+                                         fmi_sqlite_end_read,
+                                         fmi_sqlite_compact};
 
 static fm_status open_store(fmi_sqlite *s, const char *path, const fmi_store_config *config,
                             fm_error *err)
@@ -685,6 +698,9 @@ static fm_status open_store(fmi_sqlite *s, const char *path, const fmi_store_con
         status = fmi_sqlite_prepare(s, &s->data_version, "PRAGMA data_version", err);
     if (status != FM_OK)
         return status;
+    s->kept = fmi_sqlite_kept_new();
+    if (!s->kept)
+        return fmi_fail_memory(err);
     s->vector = fmi_calloc((size_t)s->base.pin.dim, sizeof *s->vector);
     return s->vector ? FM_OK : fmi_fail_memory(err);
 }

@@ -267,6 +267,26 @@ static void print_gallery(void)
     FIELD(fm_identification, face);
 }
 
+static void print_transfer(void)
+{
+    TYPE(fm_existing);
+    CONSTANT(FM_EXISTING_REFUSE);
+    CONSTANT(FM_EXISTING_SKIP);
+    CONSTANT(FM_EXISTING_MERGE);
+    TYPE(fm_transfer_options);
+    FIELD(fm_transfer_options, struct_size);
+    FIELD(fm_transfer_options, on_existing);
+    FIELD(fm_transfer_options, progress);
+    FIELD(fm_transfer_options, user);
+    TYPE(fm_transfer);
+    FIELD(fm_transfer, struct_size);
+    FIELD(fm_transfer, reserved);
+    FIELD(fm_transfer, identities);
+    FIELD(fm_transfer, templates);
+    FIELD(fm_transfer, skipped);
+    FIELD(fm_transfer, bytes);
+}
+
 static void print_evaluate(void)
 {
     CONSTANT(FM_LIMIT_FOLDS);
@@ -297,6 +317,7 @@ int main(void)
     print_embed();
     print_compare();
     print_gallery();
+    print_transfer();
     print_evaluate();
     return 0;
 }

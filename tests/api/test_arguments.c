@@ -44,6 +44,7 @@ typedef struct outputs {
     GROWN(fm_identification) identification;
     GROWN(fm_verification) verification;
     GROWN(fm_pairs_report) report;
+    GROWN(fm_transfer) transfer;
 } outputs;
 
 typedef struct inputs {
@@ -93,6 +94,7 @@ static void set_sizes(void)
     out.identification.head.struct_size = sizeof out.identification.head;
     out.verification.head.struct_size = sizeof out.verification.head;
     out.report.head.struct_size = sizeof out.report.head;
+    out.transfer.head.struct_size = sizeof out.transfer.head;
 }
 
 static fm_error *begin(int form)
@@ -423,6 +425,7 @@ static void test_inits(void **state)
     INIT(fm_verify_options);
     INIT(fm_gallery_options);
     INIT(fm_enroll_options);
+    INIT(fm_transfer_options);
     INIT(fm_identify_options);
     assert_int_equal(failures, 0);
 }
@@ -1108,6 +1111,67 @@ static void test_gallery_metadata_tells_what_it_needs(void **state)
     assert_memory_equal(text, "xx", 2);
 }
 
+static void test_gallery_transfer(void **state)
+{
+    fm_gallery *g = in.gallery;
+    fm_transfer *to = &out.transfer.head;
+    char path[256], again[256];
+    (void)state;
+    snprintf(path, sizeof path, "%s", test_path("people.jsonl"));
+    snprintf(again, sizeof again, "%s", test_path("people.fmg"));
+    REFUSED(fm_gallery_export(NULL, path, NULL, to, err));
+    REFUSED(fm_gallery_export(g, NULL, NULL, to, err));
+    REFUSED(fm_gallery_export(g, "", NULL, to, err));
+    REFUSED(fm_gallery_export(g, again, NULL, to, err));
+    GIVES(FM_E_IO, fm_gallery_export(g, "/nonexistent/folder/x", NULL, to, err));
+    GIVES(FM_OK, fm_gallery_export(in.read_only, path, NULL, NULL, err));
+    OPTION_SIZES(fm_transfer_options, fm_gallery_export(g, path, options, to, err));
+    OUTPUT_SIZES(transfer, fm_gallery_export(g, path, NULL, to, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_transfer_options, on_existing = 4,
+           fm_gallery_export(g, path, options, to, err));
+
+    REFUSED(fm_gallery_import(NULL, path, NULL, to, err));
+    REFUSED(fm_gallery_import(g, NULL, NULL, to, err));
+    REFUSED(fm_gallery_import(g, "", NULL, to, err));
+    REFUSED(fm_gallery_import(g, again, NULL, to, err));
+    GIVES(FM_E_NOT_FOUND, fm_gallery_import(g, "/nonexistent/folder/x", NULL, to, err));
+    GIVES(FM_E_IO, fm_gallery_import(g, "/", NULL, to, err));
+    GIVES(FM_E_EXISTS, fm_gallery_import(g, path, NULL, to, err));
+    GIVES(FM_E_PERMISSION, fm_gallery_import(in.read_only, path, NULL, to, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_transfer_options, on_existing = -1,
+           fm_gallery_import(g, path, options, to, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_transfer_options, on_existing = 4,
+           fm_gallery_import(g, path, options, to, err));
+    OPTION(FM_E_EXISTS, fm_transfer_options, on_existing = FM_EXISTING_REFUSE,
+           fm_gallery_import(g, path, options, to, err));
+    OPTION(FM_OK, fm_transfer_options, on_existing = FM_EXISTING_SKIP,
+           fm_gallery_import(g, path, options, to, err));
+
+    REFUSED(fm_gallery_compact(NULL, err));
+    GIVES(FM_E_PERMISSION, fm_gallery_compact(in.read_only, err));
+    GIVES(FM_OK, fm_gallery_compact(g, err));
+    assert_int_equal(failures, 0);
+}
+
+/* All sizes of the structs of an import, into a gallery where it goes through each time. */
+static void test_gallery_import_structs(void **state)
+{
+    fm_transfer_options skip = {sizeof skip, FM_EXISTING_SKIP, NULL, NULL};
+    fm_error error = {sizeof error, 0, ""};
+    fm_gallery *g = NULL;
+    char path[256];
+    fm_transfer *to = &out.transfer.head;
+    (void)state;
+    snprintf(path, sizeof path, "%s", test_path("nobody.jsonl"));
+    assert_int_equal(fm_gallery_open(&g, test_path("nobody.fmg"), in.embedder, NULL, &error),
+                     FM_OK);
+    assert_int_equal(fm_gallery_export(g, path, NULL, NULL, &error), FM_OK);
+    OPTION_SIZES(fm_transfer_options, fm_gallery_import(g, path, options, to, err));
+    OUTPUT_SIZES(transfer, fm_gallery_import(g, path, &skip, to, err));
+    fm_gallery_close(g);
+    assert_int_equal(failures, 0);
+}
+
 /* Operating points that no identification takes. `call` uses `options`. */
 #define IDENTIFY_OPTIONS(call)                                                                     \
     do {                                                                                           \
@@ -1302,6 +1366,8 @@ int main(void)
         TEST(test_gallery_look_up),
         TEST(test_gallery_look_inside),
         TEST(test_gallery_metadata_tells_what_it_needs),
+        TEST(test_gallery_transfer),
+        TEST(test_gallery_import_structs),
         TEST(test_identify),
         TEST(test_gallery_search),
         TEST(test_verify_identity),
