@@ -260,19 +260,26 @@ fmi_json fmi_json_inside(fmi_json container)
     return (fmi_json){container.at + 1, container.end - 1};
 }
 
-static const char *end_of_string(const char *at)
+/* The next quote with an even number of backslashes in front of it. */
+static const char *end_of_string(const char *at, const char *end)
 {
-    for (at++; *at != '"'; at++)
-        at += *at == '\\';
-    return at + 1;
+    const char *start = at + 1;
+    for (;;) {
+        const char *quote = memchr(start, '"', (size_t)(end - start)), *p = quote;
+        while (p > start && p[-1] == '\\')
+            p--;
+        if ((quote - p) % 2 == 0)
+            return quote + 1;
+        start = quote + 1;
+    }
 }
 
-static const char *end_of_container(const char *at)
+static const char *end_of_container(const char *at, const char *end)
 {
     size_t depth = 0;
     do {
         if (*at == '"') {
-            at = end_of_string(at);
+            at = end_of_string(at, end);
             continue;
         }
         depth += *at == '{' || *at == '[';
@@ -285,9 +292,9 @@ static const char *end_of_container(const char *at)
 static const char *end_of_value(const char *at, const char *end)
 {
     if (*at == '"')
-        return end_of_string(at);
+        return end_of_string(at, end);
     if (*at == '{' || *at == '[')
-        return end_of_container(at);
+        return end_of_container(at, end);
     while (at < end && *at != ',' && *at != '}' && *at != ']' && !is_blank(*at))
         at++;
     return at;
@@ -327,22 +334,19 @@ static size_t put_utf8(char out[4], int32_t c)
     return n;
 }
 
-/* One character of a string, which may be several bytes or an escape; the bytes it takes. */
-static size_t decode_one(const char *at, const char *end, char out[4], size_t *n)
+/* A backslash and what follows it; the bytes they take. */
+static size_t decode_escape(const char *at, const char *end, char out[4], size_t *n)
 {
     static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
     const char *known;
     size_t taken;
-    *n = 1;
-    out[0] = *at;
-    if (*at != '\\')
-        return 1;
     if (at[1] == 'u') {
         *n = put_utf8(out, escaped_character(at + 2, end, &taken));
         return 2 + taken;
     }
     known = strchr(from, at[1]);
     out[0] = known ? to[known - from] : at[1];
+    *n = 1;
     return 2;
 }
 
@@ -351,12 +355,19 @@ bool fmi_json_text(fmi_json string, char *out, size_t max, size_t *size)
     fmi_json inside = fmi_json_inside(string);
     size_t used = 0;
     while (inside.at < inside.end) {
+        size_t left = (size_t)(inside.end - inside.at), n;
+        const char *escape = memchr(inside.at, '\\', left), *from = inside.at;
         char bytes[4];
-        size_t n;
-        inside.at += decode_one(inside.at, inside.end, bytes, &n);
+        if (escape == from) {
+            inside.at += decode_escape(inside.at, inside.end, bytes, &n);
+            from = bytes;
+        } else {
+            n = escape ? (size_t)(escape - from) : left;
+            inside.at += n;
+        }
         if (n > max - used)
             return false;
-        memcpy(out + used, bytes, n);
+        memcpy(out + used, from, n);
         used += n;
     }
     out[used] = '\0';

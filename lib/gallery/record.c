@@ -118,11 +118,15 @@ fm_status fmi_header_read(fmi_header *out, fmi_json line, fm_error *err)
     return status;
 }
 
+/* Its first member tells it from the line of an identity, so that no long line is searched. */
 bool fmi_footer_is(fmi_json line)
 {
-    member end = {"end", {0}};
-    return find_members(line, &end, 1, NULL) == FM_OK && is_given(&end) &&
-           fmi_json_kind(end.value) == 't';
+    fmi_json rest, key, value;
+    if (fmi_json_kind(line) != '{')
+        return false;
+    rest = fmi_json_inside(line);
+    return fmi_json_member(&rest, &key, &value) && key.end - key.at == 5 &&
+           !memcmp(key.at, "\"end\"", 5) && fmi_json_kind(value) == 't';
 }
 
 fm_status fmi_footer_read(fmi_footer *out, fmi_json line, fm_error *err)
