@@ -718,7 +718,8 @@ class Terminal(Case):
 
 class Help(Case):
     COMMANDS = ["detect", "embed", "verify", "enroll", "identify", "gallery info", "gallery list",
-                "gallery show", "gallery remove", "evaluate pairs", "models", "bench", "version",
+                "gallery show", "gallery remove", "gallery export", "gallery import",
+                "gallery compact", "evaluate pairs", "models", "bench", "version",
                 "help"]
 
     def listed(self, command):
@@ -734,6 +735,7 @@ class Help(Case):
     VALUES = {"json": [], "help": [], "aligned": [], "flip": [], "man": [], "fmr": ["1e-3"],
               "fpir": ["1e-3"], "threshold": ["0.5"], "top": ["3"], "rounds": ["3"],
               "min-face": ["40"], "threads": ["2"], "template": ["1"], "select": ["score"],
+              "on-existing": ["skip"],
               "precision": ["bfloat16"]}
 
     def test_help_lists_exactly_what_is_accepted(self):
@@ -772,8 +774,8 @@ class Help(Case):
         cases = {
             ("detect", "--jsn", "x"): "did you mean --json",
             ("detct", "x"): "did you mean 'detect'",
-            ("gallery", "lst", "x"): "info, list, show, remove",
-            ("gallery",): "info, list, show, remove",
+            ("gallery", "lst", "x"): "info, list, show, remove, export, import, compact",
+            ("gallery",): "info, list, show, remove, export, import, compact",
             (): "no command",
             ("detect",): "arguments are missing",
             ("detect", "-x"): "no option -x",

@@ -1,9 +1,13 @@
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "commands.h"
 #include "context.h"
 #include "output.h"
+#include "progress.h"
 
 enum { PAGE = 256 };
 
@@ -184,5 +188,163 @@ int cmd_gallery_remove(const options *opts)
         out_line("removed template %lld of %s", (long long)opts->template_id, id);
     else
         out_line("removed %s with %zu template%s", id, removed, removed == 1 ? "" : "s");
+    return ANSWER_YES;
+}
+
+/* --- moving --- */
+
+static volatile sig_atomic_t stopped_by;
+
+static void on_stop(int number)
+{
+    stopped_by = number;
+}
+
+/* A bar for what the library counts. Interrupted, the library is given the time to undo. */
+typedef struct moving {
+    const char *label;
+    bool begun;
+    struct sigaction interrupt, terminate; /* as they were */
+} moving;
+
+static int32_t show_progress(void *user, int64_t done, int64_t total)
+{
+    moving *job = user;
+    if (!job->begun)
+        bar_begin(job->label, (size_t)total);
+    job->begun = true;
+    if (total > 0)
+        bar_to((size_t)(done < total ? done : total));
+    return stopped_by != 0;
+}
+
+static void moving_begin(moving *job, const char *label, fm_transfer_options *settings)
+{
+    struct sigaction stop = {.sa_handler = on_stop};
+    sigemptyset(&stop.sa_mask);
+    *job = (moving){.label = label};
+    sigaction(SIGINT, &stop, &job->interrupt);
+    sigaction(SIGTERM, &stop, &job->terminate);
+    settings->progress = show_progress;
+    settings->user = job;
+}
+
+static void moving_end(const moving *job)
+{
+    bar_end();
+    sigaction(SIGINT, &job->interrupt, NULL);
+    sigaction(SIGTERM, &job->terminate, NULL);
+    if (stopped_by)
+        raise(stopped_by);
+}
+
+/* "-" as the name of a file; NULL: reported. */
+static const char *stream_name(const options *opts, bool output)
+{
+    const char *name = opts->args[1];
+    struct stat info;
+    if (strcmp(name, "-") != 0)
+        return name;
+    if (!output)
+        return "/dev/stdin";
+    if (opts->json)
+        options_misuse(opts, "- leaves no room for --json");
+    else if (fstat(STDOUT_FILENO, &info) == 0 && S_ISREG(info.st_mode))
+        options_misuse(opts, "standard output is a file: name it instead of -");
+    else
+        return "/dev/stdout";
+    return NULL;
+}
+
+int cmd_gallery_export(const options *opts)
+{
+    fm_error err = {sizeof err, 0, ""};
+    fm_transfer done = {.struct_size = sizeof done};
+    fm_transfer_options settings;
+    moving job;
+    char people[32], templates[32], bytes[32];
+    const char *path = stream_name(opts, true);
+    fm_gallery *gallery = path ? open_gallery(opts, FM_GALLERY_READ_ONLY) : NULL;
+    if (!gallery)
+        return ANSWER_ERROR;
+    fm_transfer_options_init(&settings, sizeof settings);
+    moving_begin(&job, "exporting", &settings);
+    fm_status status = fm_gallery_export(gallery, path, &settings, &done, &err);
+    fm_gallery_close(gallery);
+    moving_end(&job);
+    if (status != FM_OK) {
+        out_library_error(opts->args[1], &err);
+        return ANSWER_ERROR;
+    }
+    if (opts->json) {
+        out_json(json_pack("{s:I,s:I,s:I}", "identities", (json_int_t)done.identities, "templates",
+                           (json_int_t)done.templates, "bytes", (json_int_t)done.bytes));
+        return ANSWER_YES;
+    }
+    out_count(people, sizeof people, done.identities);
+    out_count(templates, sizeof templates, done.templates);
+    out_count(bytes, sizeof bytes, done.bytes);
+    if (path == opts->args[1])
+        out_line("exported %s people with %s templates to %s, %s bytes", people, templates, path,
+                 bytes);
+    return ANSWER_YES;
+}
+
+static void tell_import(const options *opts, const fm_transfer *done)
+{
+    char people[32], templates[32], skipped[32];
+    if (opts->json) {
+        out_json(json_pack("{s:I,s:I,s:I,s:I}", "identities", (json_int_t)done->identities,
+                           "templates", (json_int_t)done->templates, "skipped",
+                           (json_int_t)done->skipped, "bytes", (json_int_t)done->bytes));
+        return;
+    }
+    out_count(people, sizeof people, done->identities);
+    out_count(templates, sizeof templates, done->templates);
+    out_count(skipped, sizeof skipped, done->skipped);
+    out_line("imported %s people with %s templates%s%s%s", people, templates,
+             done->skipped ? ", skipped " : "", done->skipped ? skipped : "",
+             done->skipped ? " that were there" : "");
+}
+
+int cmd_gallery_import(const options *opts)
+{
+    fm_error err = {sizeof err, 0, ""};
+    fm_transfer done = {.struct_size = sizeof done};
+    fm_transfer_options settings;
+    moving job;
+    fm_gallery *gallery = open_gallery(opts, FM_GALLERY_CREATE);
+    if (!gallery)
+        return ANSWER_ERROR;
+    fm_transfer_options_init(&settings, sizeof settings);
+    settings.on_existing = (fm_existing)opts->on_existing;
+    moving_begin(&job, "importing", &settings);
+    fm_status status = fm_gallery_import(gallery, stream_name(opts, false), &settings, &done, &err);
+    fm_gallery_close(gallery);
+    moving_end(&job);
+    if (status != FM_OK) {
+        out_library_error(opts->args[1], &err);
+        return ANSWER_ERROR;
+    }
+    tell_import(opts, &done);
+    return ANSWER_YES;
+}
+
+int cmd_gallery_compact(const options *opts)
+{
+    fm_error err = {sizeof err, 0, ""};
+    fm_gallery *gallery = open_gallery(opts, FM_GALLERY_EXISTING);
+    if (!gallery)
+        return ANSWER_ERROR;
+    fm_status status = fm_gallery_compact(gallery, &err);
+    fm_gallery_close(gallery);
+    if (status != FM_OK) {
+        out_library_error(opts->args[0], &err);
+        return ANSWER_ERROR;
+    }
+    if (opts->json)
+        out_json(json_pack("{s:b}", "compacted", 1));
+    else
+        out_line("compacted %s", opts->args[0]);
     return ANSWER_YES;
 }

@@ -47,6 +47,24 @@ const command COMMANDS[] = {
      "Removes an identity with all its templates, or one template, for good. It asks nothing.",
      "gallery remove people.fmg anna\ngallery remove --template 7 people.fmg anna",
      cmd_gallery_remove},
+    {FOR_GALLERY_EXPORT, "gallery", "export", 2, 2, "URI FILE", "write a gallery to a text file",
+     "Writes everybody to a file of JSON lines, as they are at one moment. The file holds faces "
+     "and "
+     "names in the clear: only you may read it, and you should guard it. FILE may be - for a pipe.",
+     "gallery export people.fmg people.jsonl\ngallery export people.fmg - | gzip > people.jsonl.gz",
+     cmd_gallery_export},
+    {FOR_GALLERY_IMPORT, "gallery", "import", 2, 2, "URI FILE",
+     "add the people of an exported file",
+     "Adds everybody, or, where anything is wrong with the file, nobody. A gallery that does not "
+     "exist is made, if --model is given. FILE may be - for standard input.",
+     "gallery import people.fmg people.jsonl\n"
+     "gallery import --on-existing skip people.fmg people.jsonl\n"
+     "gallery import --model mobilefacenet new.fmg people.jsonl",
+     cmd_gallery_import},
+    {FOR_GALLERY_COMPACT, "gallery", "compact", 1, 1, "URI", "give unused room back to the disk",
+     "Rebuilds the file of a gallery, so that it is as small as can be and holds nothing of what "
+     "was removed or replaced.",
+     "gallery compact people.fmg", cmd_gallery_compact},
     {FOR_PAIRS, "evaluate", "pairs", 0, 0, "--images DIR --pairs FILE",
      "measure a model on labelled pairs",
      "Computes accuracy by the protocol of LFW's View 2, the equal error rate, and the share of "

@@ -22,6 +22,11 @@ static const option_choice SELECTIONS[] = {{"prominent", FM_SELECT_PROMINENT},
                                            {"score", FM_SELECT_HIGHEST_SCORE},
                                            {NULL, 0}};
 
+static const option_choice EXISTING[] = {{"refuse", FM_EXISTING_REFUSE},
+                                         {"skip", FM_EXISTING_SKIP},
+                                         {"merge", FM_EXISTING_MERGE},
+                                         {NULL, 0}};
+
 #define AT(member)      offsetof(options, member)
 #define FOR_GALLERY_USE (FOR_VERIFY | FOR_ENROLL | FOR_IDENTIFY)
 
@@ -53,6 +58,9 @@ const option_spec OPTIONS[] = {
      "A label to keep with each new template, up to 63 bytes."},
     {"template", "N", OPTION_INTEGER, AT(template_id), FOR_GALLERY_REMOVE, 1, 9007199254740992.0,
      NULL, "Remove only the template with this number; the identity stays."},
+    {"on-existing", "RULE", OPTION_CHOICE, AT(on_existing), FOR_GALLERY_IMPORT, 0, 0, EXISTING,
+     "What to do with people that the gallery has already: refuse (import nobody; default), skip "
+     "(leave them as they are) or merge (add their templates)."},
 
     {"fmr", "RATE", OPTION_RATE, AT(fmr), FOR_VERIFY, 0, 1, NULL,
      "False match rate: the share of strangers that may be let through. Default 1e-4."},

@@ -23,7 +23,10 @@ enum {
     FOR_BENCH = 1 << 11,
     FOR_VERSION = 1 << 12,
     FOR_HELP = 1 << 13,
-    FOR_ALL = (1 << 14) - 1,
+    FOR_GALLERY_EXPORT = 1 << 14,
+    FOR_GALLERY_IMPORT = 1 << 15,
+    FOR_GALLERY_COMPACT = 1 << 16,
+    FOR_ALL = (1 << 17) - 1,
     FOR_EMBEDDING = FOR_EMBED | FOR_VERIFY | FOR_ENROLL | FOR_IDENTIFY | FOR_PAIRS | FOR_BENCH,
     FOR_FACES = FOR_DETECT | FOR_EMBEDDING
 };
@@ -40,7 +43,7 @@ typedef struct options {
     const char *model, *detector, *models_dir;
     const char *gallery, *id, *folder, *name, *metadata, *label;
     const char *draw, *images, *pairs;
-    int64_t precision, selection;
+    int64_t precision, selection, on_existing;
     int64_t threads, min_face, top, template_id, rounds;
     double fmr, fpir, threshold;
 } options;

@@ -75,13 +75,18 @@ void bar_begin(const char *label, size_t total)
     bar.active = total > 1 && isatty(STDERR_FILENO);
 }
 
-void bar_step(void)
+void bar_to(size_t done)
 {
     if (!bar.active)
         return;
-    bar.done++;
+    bar.done = done;
     if (bar.done == bar.total || clock_seconds() - bar.drawn > 0.1)
         draw();
+}
+
+void bar_step(void)
+{
+    bar_to(bar.done + 1);
 }
 
 void bar_hide(void)
