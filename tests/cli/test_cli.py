@@ -280,6 +280,90 @@ class Gallery(Case):
         self.assertEqual(stranger["matches"], [])
         self.refused("gallery", "remove", self.uri, "biden", names="biden", code="FM_E_NOT_FOUND")
 
+    def moved(self, uri):
+        """All that a gallery tells, but for the numbers of its templates."""
+        people = []
+        for person in self.results(YES, "gallery", "list", uri):
+            person = self.result(YES, "gallery", "show", uri, person["id"])
+            for template in person["template_list"]:
+                del template["template_id"]
+            people.append(person)
+        return people
+
+    def test_export_and_import(self):
+        self.enroll("--name", "Barack \u00d6bama", "--metadata", '{"office":44}', "--label",
+                    "portrait", "obama", photo("obama.jpg"), photo("obama2.jpg"))
+        self.enroll("biden", photo("biden.jpg"))
+        text, new = self.path("people.jsonl"), self.path("new.fmg")
+        done = self.result(YES, "gallery", "export", self.uri, text)
+        self.assertEqual((done["identities"], done["templates"]), (2, 3))
+        self.assertEqual(done["bytes"], os.path.getsize(text))
+        self.assertEqual(os.stat(text).st_mode & 0o777, 0o600)
+        with open(text, encoding="utf-8") as file:
+            lines = [json.loads(line) for line in file]
+        self.assertEqual([line.get("id") for line in lines], [None, "biden", "obama", None])
+        self.assertEqual(lines[0]["model_name"], "mobilefacenet")
+
+        self.refused("gallery", "import", new, text, names="without a model")
+        done = self.result(YES, "gallery", "import", "--model", "mobilefacenet", new, text)
+        self.assertEqual((done["identities"], done["templates"], done["skipped"]), (2, 3, 0))
+        self.assertEqual(self.moved(new), self.moved(self.uri))
+        found = self.result(YES, "identify", "--gallery", new, photo("obama2.jpg"))
+        self.assertEqual(found["matches"][0]["id"], "obama")
+
+        self.refused("gallery", "import", new, text, names="line 2", code="FM_E_EXISTS")
+        done = self.result(YES, "gallery", "import", "--on-existing", "skip", new, text)
+        self.assertEqual((done["templates"], done["skipped"]), (0, 2))
+        self.expect(YES, "gallery", "import", "--on-existing", "merge", new, text)
+        self.assertEqual(self.result(YES, "gallery", "info", new)["templates"], 6)
+        self.expect(YES, "gallery", "remove", new, "obama")
+        self.assertEqual(self.expect(YES, "gallery", "compact", new), f"compacted {new}\n")
+        self.assertEqual(self.result(YES, "gallery", "info", new)["templates"], 2)
+
+    def test_export_and_import_through_pipes(self):
+        self.enroll("obama", photo("obama.jpg"))
+        text, new = self.path("people.jsonl"), self.path("new.fmg")
+        self.expect(YES, "gallery", "export", self.uri, text)
+        with open(text, "rb") as file:
+            written = file.read()
+        self.assertEqual(self.expect(YES, "gallery", "export", self.uri, "-").encode(), written)
+        with open(text, "rb") as file:
+            self.expect(YES, "gallery", "import", "--model", "mobilefacenet", new, "-", stdin=file)
+        self.assertEqual(self.moved(new), self.moved(self.uri))
+        self.refused("gallery", "export", self.uri, "-", names="--json")
+        with open(self.path("out"), "wb") as file:
+            process = self.start("gallery", "export", self.uri, "-", stdout=file,
+                                 stderr=subprocess.PIPE)
+            self.assertIn(b"name it", process.communicate(timeout=300)[1])
+        self.assertEqual(process.returncode, ERROR)
+
+    def test_import_refuses(self):
+        self.enroll("obama", photo("obama.jpg"))
+        text = self.path("people.jsonl")
+        self.expect(YES, "gallery", "export", self.uri, text)
+        with open(text, "rb") as file:
+            lines = file.readlines()
+        self.expect(YES, "gallery", "remove", self.uri, "obama")
+        cut = self.path("cut.jsonl", b"".join(lines[:2]))
+        self.refused("gallery", "import", self.uri, cut, names="cut.jsonl", code="FM_E_CORRUPT")
+        newer = self.path("newer.jsonl", lines[0].replace(b'"version":1', b'"version":2'))
+        self.refused("gallery", "import", self.uri, newer, names="newer.jsonl", code="FM_E_VERSION")
+        other = self.path("other.jsonl", lines[0].replace(b'"model_id":"', b'"model_id":"0'))
+        self.refused("gallery", "import", self.uri, other, names="other.jsonl", code="FM_E_CORRUPT")
+        other = self.path("other.jsonl", re.sub(rb'"model_id":"[0-9a-f]{4}', b'"model_id":"0000',
+                                                lines[0]))
+        self.refused("gallery", "import", self.uri, other, names="mobilefacenet (",
+                     code="FM_E_MODEL_MISMATCH")
+        self.refused("gallery", "import", self.uri, self.path("no.jsonl"), names="no.jsonl",
+                     code="FM_E_NOT_FOUND")
+        self.refused("gallery", "export", self.uri, self.uri, names="itself")
+        self.refused("gallery", "export", self.uri, self.path("no/folder"), names="no/folder",
+                     code="FM_E_IO")
+        self.refused("gallery", "export", self.path("no.fmg"), text, names="no.fmg",
+                     code="FM_E_NOT_FOUND")
+        self.refused("gallery", "compact", self.path("no.fmg"), names="no.fmg",
+                     code="FM_E_NOT_FOUND")
+
     def test_human_answers(self):
         self.enroll("obama", photo("obama.jpg"))
         self.assertIn("obama, score", self.expect(YES, "identify", "--gallery", self.uri,
