@@ -164,11 +164,12 @@ static void sql(const char *where, const char *text)
 
 static char *read_text(const char *name, size_t *size)
 {
+    enum { MOST = 16 << 20 };
     FILE *f = fopen(name, "rb");
-    char *text = calloc(1, 1 << 20);
+    char *text = calloc(1, MOST);
     assert_non_null(f);
     assert_non_null(text);
-    *size = fread(text, 1, (1 << 20) - 1, f);
+    *size = fread(text, 1, MOST - 1, f);
     fclose(f);
     return text;
 }
@@ -309,8 +310,11 @@ static void test_transfer_is_searched(void **state)
     (void)state;
     add(a, "anna", 1);
     add(b, "bert", 2);
-    ok(fm_gallery_search(c, vector(2), 1, DIM, &options, &match, 1, &count, NULL, &err));
-    assert_int_equal(count, 1);
+    for (int i = 0; i < 2; i++) { /* both are up to date before */
+        ok(fm_gallery_search(i ? c : b, vector(2), 1, DIM, &options, &match, 1, &count, NULL,
+                             &err));
+        assert_int_equal(count, 1);
+    }
     ok(fm_gallery_export(a, file, NULL, NULL, &err));
     ok(fm_gallery_import(b, file, NULL, NULL, &err));
     for (int i = 0; i < 2; i++) {
@@ -427,11 +431,17 @@ static void test_transfer_other_model(void **state)
 
 /* --- damage --- */
 
-static bool contains(const unsigned char *all, size_t length, const void *bytes, size_t size)
+static bool contains(const char *all, size_t length, const void *bytes, size_t size)
 {
-    for (size_t i = 0; i + size <= length; i++)
-        if (!memcmp(all + i, bytes, size))
+    const char *at = all, *end = all + length;
+    while ((size_t)(end - at) >= size) {
+        at = memchr(at, *(const char *)bytes, (size_t)(end - at) - size + 1);
+        if (!at)
+            return false;
+        if (!memcmp(at, bytes, size))
             return true;
+        at++;
+    }
     return false;
 }
 
@@ -448,7 +458,7 @@ static bool in_other(const void *bytes, size_t size)
         if (access(name, F_OK) != 0)
             continue;
         text = read_text(name, &length);
-        found = found || contains((unsigned char *)text, length, bytes, size);
+        found = found || contains(text, length, bytes, size);
         free(text);
     }
     return found;
@@ -792,26 +802,42 @@ static void test_transfer_metadata_with_line_breaks(void **state)
 
 /* --- what a failure leaves --- */
 
+/* More than SQLite's cache holds, so that it is in the log before it is taken back. */
+static void write_large_file(const char *last)
+{
+    enum { PEOPLE = 80, FILLER = 60000 };
+    char *filler = calloc(1, FILLER + 1);
+    FILE *f = fopen(file, "wb");
+    assert_non_null(filler);
+    assert_non_null(f);
+    memset(filler, 'x', FILLER);
+    fprintf(f, "%s\n", header);
+    for (int i = 0; i < PEOPLE; i++)
+        fprintf(f,
+                "{\"id\":\"must-not-be-known-%03d\",\"metadata\":{\"a\":\"%s\"},"
+                "\"templates\":[" TEMPLATE "]}\n",
+                i, filler);
+    fputs(last, f);
+    fclose(f);
+    free(filler);
+}
+
 static void test_transfer_rolled_back_bytes_are_gone(void **state)
 {
-    fm_gallery *a = open_at(path, model), *b = open_at(other_path, model);
-    size_t size;
-    char *whole;
+    fm_gallery *gallery;
     (void)state;
-    add(b, "known", 1);
-    add_many(a, "someone-who-must-not-be-known-%u", 199, 1000, 1);
-    ok(fm_gallery_export(a, file, NULL, NULL, &err));
-    whole = read_text(file, &size);
-    fm_test_write_file(file, whole, size - 2);
-    free(whole);
-    assert_false(in_other(vector(1000), 16));
-    refused(fm_gallery_import(b, file, NULL, NULL, &err), FM_E_CORRUPT, "line 201");
-    for (uint32_t i = 0; i < 199; i++)
-        assert_false(in_other(vector(1000 + i), 16));
-    assert_false(in_other("someone-who-must-not-be-known", 29));
+    make_header();
+    gallery = open_at(other_path, model);
+    add(gallery, "known", 1);
+    write_large_file(END("80", "81"));
+    refused(fm_gallery_import(gallery, file, NULL, NULL, &err), FM_E_CORRUPT, "line 82");
+    assert_false(in_other("must-not-be-known", 17));
+    assert_false(in_other("xxxxxxxxxxxxxxxx", 16));
     assert_true(in_other("known", 5));
-    fm_gallery_close(a);
-    fm_gallery_close(b);
+    write_large_file(END("80", "80"));
+    ok(fm_gallery_import(gallery, file, NULL, NULL, &err));
+    assert_true(in_other("must-not-be-known", 17));
+    fm_gallery_close(gallery);
 }
 
 static int32_t stop_at_two(void *user, int64_t done, int64_t total)
