@@ -55,6 +55,7 @@
 #include "image.h"
 #include "log.h"
 #include "model.h"
+#include "quality.h"
 #include "session.h"
 #include "status.h"
 #include "transfer.h"

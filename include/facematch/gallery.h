@@ -12,6 +12,7 @@
 #define FACEMATCH_GALLERY_H
 
 #include "compare.h"
+#include "quality.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -70,7 +71,7 @@ typedef struct fm_identity {
 typedef struct fm_template {
     int64_t template_id; /**< > 0, unique in the gallery, never used again */
     int64_t created_ms;  /**< milliseconds since 1970-01-01 UTC */
-    float quality;       /**< as given at enrolment, 0..1; NaN when not given */
+    float quality;       /**< as given or measured at enrolment, 0..1; NaN when neither */
     char label[FM_LABEL_MAX + 1];
     int32_t reserved;    /**< 0 */
 } fm_template;
@@ -84,6 +85,10 @@ typedef struct fm_enroll_options {
     const char *label;         /**< of the template; NULL for none; borrowed */
     int32_t has_quality;       /**< 1: `quality` is stored */
     float quality;             /**< of the template, 0..1 */
+    const fm_gate_options *gate; /**< what is refused; borrowed. NULL: by fm_gallery_enroll what is
+                                      refused by default, by fm_gallery_add nothing */
+    fm_gate_report *report;    /**< optional; what the gate found, also when it refuses: struct_size
+                                    set by the caller */
     /* --- 0.1 ends here, append below --- */
 } fm_enroll_options;
 
@@ -188,7 +193,12 @@ FM_API FM_NODISCARD fm_status fm_gallery_open(fm_gallery **out, const char *uri,
 FM_API FM_NODISCARD fm_status fm_gallery_describe(fm_gallery *gallery, fm_gallery_info *info,
                                                   fm_error *err);
 
-/** Enrol a photograph: detect, align, embed, store. Durable when the call returns.
+/** Enrol a photograph: detect, measure, align, embed, store. Durable when the call returns.
+ *
+ * The gate refuses what would make identifications worse: photographs of low quality, a person
+ * who already is in the gallery under another id, and a further template that is not like the
+ * identity's own. Unless a quality is given, the measured one is stored (fm_face_quality.quality).
+ * Within a process nothing comes between the comparison and the storing.
  *
  * @param[in]     gallery  opened with the session's embedder.
  * @param[in]     session  confined; must have an embedder and, unless aligned, a detector.
@@ -197,7 +207,8 @@ FM_API FM_NODISCARD fm_status fm_gallery_describe(fm_gallery *gallery, fm_galler
  * @param[in]     options  NULL for defaults.
  * @param[in,out] out      optional; struct_size set by the caller; untouched on failure.
  * @param[out]    err      optional error detail.
- * @return as fm_embed and fm_gallery_add; FM_E_MODEL_MISMATCH (the session's embedder is another).
+ * @return as fm_embed and fm_gallery_add; FM_E_REFUSED (by the gate; options->report tells why);
+ *   FM_E_MODEL_MISMATCH (the session's embedder is another).
  * Threads: synchronised; confined to session.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_gallery_enroll(fm_gallery *gallery, fm_session *session,
                                                 const char *id, const fm_image *image,
@@ -210,11 +221,13 @@ FM_API FM_NODISCARD fm_status fm_gallery_enroll(fm_gallery *gallery, fm_session 
  * @param[in]     id         UTF-8, 1..FM_ID_MAX bytes; made if it does not exist.
  * @param[in]     embedding  float32[dim], finite, not all zero; made by the gallery's model.
  * @param         dim        must equal the gallery's.
- * @param[in]     options    NULL for defaults; `aligned` is not looked at.
+ * @param[in]     options    NULL for defaults; `aligned` is not looked at. With a gate
+ *                           looks_like_another and unlike_itself are looked for.
  * @param[in,out] out        optional; struct_size set by the caller; untouched on failure.
  * @param[out]    err        optional error detail.
- * @return FM_OK; FM_E_INVALID_ARGUMENT (id, text not UTF-8 or too long, metadata not a JSON object,
- *   embedding); FM_E_LIMIT (FM_LIMIT_TEMPLATES reached); FM_E_PERMISSION (read-only); FM_E_BUSY;
+ * @return FM_OK; FM_E_REFUSED (by the gate); FM_E_STATE (a gate without a model, or a rate without
+ *   a calibration); FM_E_INVALID_ARGUMENT (id, text not UTF-8 or too long, metadata not a JSON
+ *   object, embedding); FM_E_LIMIT (FM_LIMIT_TEMPLATES reached); FM_E_PERMISSION (read-only); FM_E_BUSY;
  *   FM_E_IO (disk full and the like: nothing was changed); FM_E_CORRUPT; FM_E_NO_MEMORY.
  * Threads: synchronised.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_gallery_add(fm_gallery *gallery, const char *id,

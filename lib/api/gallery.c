@@ -3,6 +3,7 @@
 #include "core/memory.h"
 #include "core/options.h"
 #include "core/text.h"
+#include "face/gate.h"
 #include "face/session.h"
 #include "gallery/check.h"
 #include "match/verify.h"
@@ -13,6 +14,7 @@ enum {
     GALLERY_OPTIONS_0_1 = sizeof(fm_gallery_options),
     GALLERY_INFO_0_1 = sizeof(fm_gallery_info),
     ENROLL_OPTIONS_0_1 = sizeof(fm_enroll_options),
+    GATE_REPORT_0_1 = sizeof(fm_gate_report),
     ENROLLMENT_0_1 = sizeof(fm_enrollment),
     IDENTIFY_OPTIONS_0_1 = sizeof(fm_identify_options),
     IDENTIFICATION_0_1 = sizeof(fm_identification),
@@ -144,49 +146,77 @@ static fm_status check_enroll_options(const fm_enroll_options *options, fm_error
     return status == FM_OK ? fmi_check_beside(&add, err) : status;
 }
 
+/* An enrolment under way: the caller's options, and what comes of it. */
+typedef struct enrolling {
+    fm_enroll_options own;
+    fm_gate_options limits;
+    fm_gate_report report;
+    fm_enrollment result;
+} enrolling;
+
+static fm_status check_gate(enrolling *e, fm_error *err)
+{
+    fm_status status = check_optional_output(e->own.report, GATE_REPORT_0_1, "fm_gate_report", err);
+    if (status == FM_OK)
+        status = fmi_gate_options_read(&e->limits, e->own.gate, err);
+    fmi_gate_report_clear(&e->report);
+    return status;
+}
+
 /* All that can be checked before there is an embedding. */
 static fm_status begin_enrollment(const fm_gallery *gallery, const char *id,
                                   const fm_enroll_options *options, const fm_enrollment *out,
-                                  fm_enroll_options *own, fm_error *err)
+                                  enrolling *e, fm_error *err)
 {
     fm_status status = check_id(gallery, id, err);
     if (status == FM_OK)
         status = check_optional_output(out, ENROLLMENT_0_1, "fm_enrollment", err);
     if (status == FM_OK)
-        status = fmi_options_read(own, sizeof *own, options, ENROLL_OPTIONS_0_1,
+        status = fmi_options_read(&e->own, sizeof e->own, options, ENROLL_OPTIONS_0_1,
                                   "fm_enroll_options", err);
     if (status == FM_OK)
-        status = check_enroll_options(own, err);
+        status = check_enroll_options(&e->own, err);
+    if (status == FM_OK)
+        status = check_gate(e, err);
     return status == FM_OK ? check_writable(gallery, err) : status;
 }
 
-/* result: what is known of the photograph; the rest is filled in. */
-static fm_status store_embedding(fm_gallery *gallery, const char *id, const float *embedding,
-                                 const fm_enroll_options *own, fm_enrollment *result,
-                                 fm_enrollment *out, fm_error *err)
+/* The one output that is written although the call fails, when it fails by the gate. */
+static void tell_report(const enrolling *e, fm_status status)
 {
-    const fmi_new_template add = new_template(id, embedding, own);
+    bool judged = status == FM_OK || status == FM_E_REFUSED || e->report.reason != FM_REFUSAL_NONE;
+    if (e->own.report && judged)
+        fmi_output_write(e->own.report, &e->report, sizeof e->report);
+}
+
+/* e->result: what is known of the photograph; the rest is filled in. */
+static fm_status store_embedding(fm_gallery *gallery, const char *id, const float *embedding,
+                                 bool gated, enrolling *e, fm_enrollment *out, fm_error *err)
+{
+    const fmi_new_template add = new_template(id, embedding, &e->own);
     fm_status status = fmi_check_stored_vector(embedding, (size_t)gallery->store->pin.dim, err);
     if (status == FM_OK)
-        status = fmi_gallery_add(gallery, &add, result, err);
+        status =
+            fmi_gallery_add(gallery, &add, gated ? &e->limits : NULL, &e->report, &e->result, err);
     if (status == FM_OK && out)
-        fmi_output_write(out, result, sizeof *result);
+        fmi_output_write(out, &e->result, sizeof e->result);
+    tell_report(e, status);
     return status;
 }
 
 fm_status fm_gallery_add(fm_gallery *gallery, const char *id, const float *embedding, size_t dim,
                          const fm_enroll_options *options, fm_enrollment *out, fm_error *err)
 {
-    fm_enroll_options own;
-    fm_enrollment result = {0};
-    fm_status status = begin_enrollment(gallery, id, options, out, &own, err);
+    enrolling e = {0};
+    fm_status status = begin_enrollment(gallery, id, options, out, &e, err);
     if (status != FM_OK)
         return status;
     if (!embedding)
         return fail_null(err, "embedding");
     status = check_dim(gallery, dim, err);
-    return status == FM_OK ? store_embedding(gallery, id, embedding, &own, &result, out, err)
-                           : status;
+    return status == FM_OK
+               ? store_embedding(gallery, id, embedding, e.own.gate != NULL, &e, out, err)
+               : status;
 }
 
 static fm_status check_session(const fm_gallery *gallery, const fm_session *session,
@@ -209,23 +239,26 @@ static fm_status check_session(const fm_gallery *gallery, const fm_session *sess
     return FM_OK;
 }
 
-/* A new vector, to be freed by free_embedding. face and face_count stay 0 when none was looked for.
- */
+/* A new vector, to be freed by free_embedding. chosen: the face, if it is known already. face and
+ * face_count stay as they are when none is looked for. */
 static fm_status embed(const fm_gallery *gallery, fm_session *session, const fm_image *image,
-                       bool aligned, float **out, fm_face *face, int32_t *face_count, fm_error *err)
+                       bool aligned, const fm_face *chosen, float **out, fm_face *face,
+                       int32_t *face_count, fm_error *err)
 {
+    bool look = !aligned && !chosen;
     float *vector = fmi_calloc((size_t)gallery->store->pin.dim, sizeof *vector);
     size_t found = 0;
     fm_status status;
     if (!vector)
         return fmi_fail_memory(err);
-    status = aligned ? fmi_embed_image(session, image, true, NULL, vector, NULL, NULL, err)
-                     : fmi_embed_image(session, image, false, NULL, vector, face, &found, err);
+    status = fmi_embed_image(session, image, aligned, chosen, vector, look ? face : NULL,
+                             look ? &found : NULL, err);
     if (status != FM_OK) {
         fmi_free(vector);
         return status;
     }
-    *face_count = (int32_t)found;
+    if (look)
+        *face_count = (int32_t)found;
     *out = vector;
     return FM_OK;
 }
@@ -235,22 +268,45 @@ static void free_embedding(const fm_gallery *gallery, float *vector)
     fmi_free_wiped(vector, (size_t)gallery->store->pin.dim * sizeof *vector);
 }
 
+/* The photograph passes the gate, and is embedded; without a quality given, the measured one is it.
+ */
+static fm_status embed_admitted(const fm_gallery *gallery, fm_session *session,
+                                const fm_image *image, enrolling *e, float **vector, fm_error *err)
+{
+    bool aligned = e->own.aligned != 0;
+    fm_status status = fmi_session_need_embedder(session, err);
+    if (status == FM_OK && !aligned)
+        status = fmi_session_need_detector(session, err);
+    if (status == FM_OK)
+        status = fmi_gate_photograph(session, image, aligned, &e->limits, &e->report, err);
+    if (status != FM_OK)
+        return status;
+    e->result.face = e->report.face;
+    e->result.face_count = e->report.face_count;
+    if (!e->own.has_quality) {
+        e->own.has_quality = 1;
+        e->own.quality = e->report.quality.quality;
+    }
+    return embed(gallery, session, image, aligned, &e->result.face, vector, NULL, NULL, err);
+}
+
 fm_status fm_gallery_enroll(fm_gallery *gallery, fm_session *session, const char *id,
                             const fm_image *image, const fm_enroll_options *options,
                             fm_enrollment *out, fm_error *err)
 {
-    fm_enroll_options own;
-    fm_enrollment result = {0};
-    float *vector;
-    fm_status status = begin_enrollment(gallery, id, options, out, &own, err);
+    enrolling e = {0};
+    float *vector = NULL;
+    fm_status status = begin_enrollment(gallery, id, options, out, &e, err);
     if (status == FM_OK)
-        status = check_session(gallery, session, image, own.aligned, err);
-    if (status == FM_OK)
-        status = embed(gallery, session, image, own.aligned != 0, &vector, &result.face,
-                       &result.face_count, err);
+        status = check_session(gallery, session, image, e.own.aligned, err);
     if (status != FM_OK)
         return status;
-    status = store_embedding(gallery, id, vector, &own, &result, out, err);
+    status = embed_admitted(gallery, session, image, &e, &vector, err);
+    if (status != FM_OK) {
+        tell_report(&e, status);
+        return status;
+    }
+    status = store_embedding(gallery, id, vector, true, &e, out, err);
     free_embedding(gallery, vector);
     return status;
 }
@@ -441,12 +497,12 @@ fm_status fm_identify(fm_gallery *gallery, fm_session *session, const fm_image *
 {
     fm_identify_options own;
     fm_identification result = {0};
-    float *vector;
+    float *vector = NULL;
     fm_status status = begin_search(gallery, options, matches, capacity, count, out, &own, err);
     if (status == FM_OK)
         status = check_session(gallery, session, image, own.aligned, err);
     if (status == FM_OK)
-        status = embed(gallery, session, image, own.aligned != 0, &vector, &result.face,
+        status = embed(gallery, session, image, own.aligned != 0, NULL, &vector, &result.face,
                        &result.face_count, err);
     if (status != FM_OK)
         return status;
@@ -464,8 +520,8 @@ fm_status fm_verify_identity(fm_gallery *gallery, fm_session *session, const cha
     fm_verify_options own;
     fm_verification result = {0};
     fm_face face;
-    int32_t face_count;
-    float *vector, threshold, score;
+    int32_t face_count = 0;
+    float *vector = NULL, threshold, score;
     fm_status status = check_id(gallery, id, err);
     if (status == FM_OK)
         status = fmi_output_check(out, VERIFICATION_0_1, "fm_verification", err);
@@ -477,7 +533,8 @@ fm_status fm_verify_identity(fm_gallery *gallery, fm_session *session, const cha
     if (status == FM_OK)
         status = fmi_verify_threshold(&gallery->model->manifest, &own, &threshold, err);
     if (status == FM_OK)
-        status = embed(gallery, session, image, own.aligned != 0, &vector, &face, &face_count, err);
+        status = embed(gallery, session, image, own.aligned != 0, NULL, &vector, &face, &face_count,
+                       err);
     if (status != FM_OK)
         return status;
     status = fmi_gallery_best_score(gallery, id, vector, &score, err);

@@ -26,6 +26,7 @@ const char *fm_status_name(fm_status status)
         NAME(FM_E_PERMISSION);
         NAME(FM_E_EXISTS);
         NAME(FM_E_BUSY);
+        NAME(FM_E_REFUSED);
     default:
         return "FM_E_UNKNOWN";
     }

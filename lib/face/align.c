@@ -82,10 +82,10 @@ fm_status fmi_align_solve(const float points[10], const double template_points[1
  * Without this pixel accuracy on LFW falls from 99.2 to 99.0 %. */
 static const float PUBLISHED_OFFSET_PX = 1;
 
-fm_status fmi_align(const fm_session *session, const fm_image *image, const fm_face *face,
-                    fm_image **crop, fm_error *err)
+fm_status fmi_align_to(const fm_image *image, const fm_face *face, const double template_points[10],
+                       int32_t width, int32_t height, bool replicate, fm_image **crop,
+                       fm_error *err)
 {
-    const fmi_manifest *manifest = &session->embedder->manifest;
     float from[10];
     double to[10], m[6];
     fm_status status;
@@ -93,11 +93,16 @@ fm_status fmi_align(const fm_session *session, const fm_image *image, const fm_f
         from[i] = face->points[i] + PUBLISHED_OFFSET_PX;
         /* templates count from the centre of the first pixel, as published; faces from its corner
          */
-        to[i] = manifest->alignment.points[i] + 0.5;
+        to[i] = template_points[i] + 0.5;
     }
     status = fmi_align_solve(from, to, m, err);
-    if (status != FM_OK)
-        return status;
-    return fmi_image_warp(crop, image, m, manifest->input.width, manifest->input.height,
-                          manifest->alignment.replicate, err);
+    return status == FM_OK ? fmi_image_warp(crop, image, m, width, height, replicate, err) : status;
+}
+
+fm_status fmi_align(const fm_session *session, const fm_image *image, const fm_face *face,
+                    fm_image **crop, fm_error *err)
+{
+    const fmi_manifest *manifest = &session->embedder->manifest;
+    return fmi_align_to(image, face, manifest->alignment.points, manifest->input.width,
+                        manifest->input.height, manifest->alignment.replicate, crop, err);
 }

@@ -84,6 +84,12 @@ void fmi_faces_sort(fm_face *faces, size_t count, fm_selection rule, const fm_im
     }
 }
 
+fm_status fmi_face_none(const fm_session *session, const fm_image *image, fm_error *err)
+{
+    return fmi_fail(err, FM_E_NOT_FOUND, "no face of at least %d px found in the image of %dx%d px",
+                    session->options.min_face_px, image->width, image->height);
+}
+
 fm_status fmi_face_choose(fm_session *session, const fm_image *image, fm_face *chosen,
                           size_t *face_count, fm_error *err)
 {
@@ -96,9 +102,5 @@ fm_status fmi_face_choose(fm_session *session, const fm_image *image, fm_face *c
         *chosen = faces[0];
     fmi_free(faces);
     *face_count = count;
-    if (count == 0)
-        return fmi_fail(err, FM_E_NOT_FOUND,
-                        "no face of at least %d px found in the image of %dx%d px",
-                        session->options.min_face_px, image->width, image->height);
-    return FM_OK;
+    return count > 0 ? FM_OK : fmi_face_none(session, image, err);
 }

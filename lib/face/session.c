@@ -107,6 +107,7 @@ fm_status fmi_session_create(fm_session **out, const fm_model *embedder,
         return fmi_fail_memory(err);
     session->options = *options;
     session->options.detector = NULL;
+    session->selection_given = options->selection != 0;
     fill_defaults(&session->options);
     session->embedder = embedder ? fmi_model_retain(embedder) : NULL;
     session->detector = options->detector ? fmi_model_retain(options->detector) : NULL;

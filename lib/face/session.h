@@ -9,6 +9,7 @@ struct fm_session {
     fm_model *embedder;         /* or NULL */
     fm_model *detector;         /* or NULL */
     fm_session_options options; /* defaults filled in; its detector pointer is not used */
+    bool selection_given;       /* the rule was set, not filled in */
     fmi_part *embed_part;
     fmi_part *pnet, *rnet, *onet;
 };
@@ -31,11 +32,17 @@ void fmi_faces_sort(fm_face *faces, size_t count, fm_selection rule, const fm_im
  * FM_E_NOT_FOUND */
 fm_status fmi_face_choose(fm_session *session, const fm_image *image, fm_face *chosen,
                           size_t *face_count, fm_error *err);
+/* select.c: the failure of finding none; always FM_E_NOT_FOUND */
+fm_status fmi_face_none(const fm_session *session, const fm_image *image, fm_error *err);
 /* align.c: the affine map from crop to image that fits the face's points to the template */
 fm_status fmi_align_solve(const float points[10], const double template_points[10], double m[6],
                           fm_error *err);
 fm_status fmi_align(const fm_session *session, const fm_image *image, const fm_face *face,
                     fm_image **crop, fm_error *err);
+/* align.c: onto any template, in pixels of the crop counted from the centre of the first */
+fm_status fmi_align_to(const fm_image *image, const fm_face *face, const double template_points[10],
+                       int32_t width, int32_t height, bool replicate, fm_image **crop,
+                       fm_error *err);
 /* embed.c: crops already of the model's input size */
 fm_status fmi_embed_crops(fm_session *session, const fm_image *const *crops, size_t n, float *out,
                           fm_error *err);

@@ -151,12 +151,15 @@ void fmi_gallery_close(fm_gallery *gallery)
 
 /* --- writing --- */
 
-fm_status fmi_gallery_add(fm_gallery *gallery, const fmi_new_template *add, fm_enrollment *out,
+fm_status fmi_gallery_add(fm_gallery *gallery, const fmi_new_template *add,
+                          const fm_gate_options *gate, fm_gate_report *report, fm_enrollment *out,
                           fm_error *err)
 {
     fm_status status;
     pthread_mutex_lock(&gallery->store_lock);
-    status = gallery->store->ops->add(gallery->store, add, out, err);
+    status = gate ? fmi_gallery_admit(gallery, add, gate, report, err) : FM_OK;
+    if (status == FM_OK)
+        status = gallery->store->ops->add(gallery->store, add, out, err);
     if (status == FM_OK)
         gallery->sync.valid = false;
     pthread_mutex_unlock(&gallery->store_lock);
@@ -296,13 +299,23 @@ static fm_status keep_best(void *user, const float *vector)
     return FM_OK;
 }
 
+fm_status fmi_gallery_best_score_held(fm_gallery *gallery, const char *id, const float *query,
+                                      float *score, fm_error *err)
+{
+    best_score best = {&gallery->model->manifest, query, -FLT_MAX};
+    fm_status status = gallery->store->ops->vectors(gallery->store, id, 0, keep_best, &best, err);
+    if (status == FM_OK)
+        *score = best.score;
+    return status;
+}
+
 fm_status fmi_gallery_best_score(fm_gallery *gallery, const char *id, const float *query,
                                  float *score, fm_error *err)
 {
-    best_score best = {&gallery->model->manifest, query, -FLT_MAX};
-    fm_status status = visit_vectors(gallery, id, 0, keep_best, &best, err);
-    if (status == FM_OK)
-        *score = best.score;
+    fm_status status;
+    pthread_mutex_lock(&gallery->store_lock);
+    status = fmi_gallery_best_score_held(gallery, id, query, score, err);
+    pthread_mutex_unlock(&gallery->store_lock);
     return status;
 }
 
@@ -340,7 +353,8 @@ static fm_status search_index(const fm_gallery *gallery, const float *queries, s
     return FM_OK;
 }
 
-fm_status fmi_gallery_search(fm_gallery *gallery, const float *queries, size_t n,
+/* The copy is up to date. */
+static fm_status search_copy(fm_gallery *gallery, const float *queries, size_t n,
                              const fm_identify_options *options, fm_match *matches, size_t k,
                              size_t *counts, fm_identification *out, fm_error *err)
 {
@@ -348,14 +362,30 @@ fm_status fmi_gallery_search(fm_gallery *gallery, const float *queries, size_t n
     fmi_hit *hits = fmi_alloc_array(n * k, sizeof *hits); /* neither is more than a few thousand */
     if (!hits)
         return fmi_fail_memory(err);
+    pthread_rwlock_rdlock(&gallery->index_lock);
+    status = search_index(gallery, queries, n, options, hits, matches, k, counts, out, err);
+    pthread_rwlock_unlock(&gallery->index_lock);
+    fmi_free(hits);
+    return status;
+}
+
+fm_status fmi_gallery_search_held(fm_gallery *gallery, const float *queries, size_t n,
+                                  const fm_identify_options *options, fm_match *matches, size_t k,
+                                  size_t *counts, fm_identification *out, fm_error *err)
+{
+    fm_status status = update_index(gallery, err);
+    return status == FM_OK ? search_copy(gallery, queries, n, options, matches, k, counts, out, err)
+                           : status;
+}
+
+fm_status fmi_gallery_search(fm_gallery *gallery, const float *queries, size_t n,
+                             const fm_identify_options *options, fm_match *matches, size_t k,
+                             size_t *counts, fm_identification *out, fm_error *err)
+{
+    fm_status status;
     pthread_mutex_lock(&gallery->store_lock);
     status = update_index(gallery, err);
     pthread_mutex_unlock(&gallery->store_lock);
-    if (status == FM_OK) {
-        pthread_rwlock_rdlock(&gallery->index_lock);
-        status = search_index(gallery, queries, n, options, hits, matches, k, counts, out, err);
-        pthread_rwlock_unlock(&gallery->index_lock);
-    }
-    fmi_free(hits);
-    return status;
+    return status == FM_OK ? search_copy(gallery, queries, n, options, matches, k, counts, out, err)
+                           : status;
 }

@@ -25,8 +25,14 @@ fm_status fmi_gallery_open(fm_gallery **out, const char *uri, const fm_model *mo
                            const fm_gallery_options *options, fm_error *err);
 void fmi_gallery_close(fm_gallery *gallery);
 
-fm_status fmi_gallery_add(fm_gallery *gallery, const fmi_new_template *add, fm_enrollment *out,
+/* gate: looks_like_another and unlike_itself are looked for before anybody else can write; NULL: no
+ * gate, and report is left alone */
+fm_status fmi_gallery_add(fm_gallery *gallery, const fmi_new_template *add,
+                          const fm_gate_options *gate, fm_gate_report *report, fm_enrollment *out,
                           fm_error *err);
+/* admit.c: that part of the gate; store_lock is held */
+fm_status fmi_gallery_admit(fm_gallery *gallery, const fmi_new_template *add,
+                            const fm_gate_options *limits, fm_gate_report *report, fm_error *err);
 /* template_id 0: the identity with all it has */
 fm_status fmi_gallery_remove(fm_gallery *gallery, const char *id, int64_t template_id,
                              size_t *removed, fm_error *err);
@@ -49,5 +55,12 @@ fm_status fmi_gallery_best_score(fm_gallery *gallery, const char *id, const floa
 fm_status fmi_gallery_search(fm_gallery *gallery, const float *queries, size_t n,
                              const fm_identify_options *options, fm_match *matches, size_t k,
                              size_t *counts, fm_identification *out, fm_error *err);
+
+/* The same two for those who hold store_lock. */
+fm_status fmi_gallery_best_score_held(fm_gallery *gallery, const char *id, const float *query,
+                                      float *score, fm_error *err);
+fm_status fmi_gallery_search_held(fm_gallery *gallery, const float *queries, size_t n,
+                                  const fm_identify_options *options, fm_match *matches, size_t k,
+                                  size_t *counts, fm_identification *out, fm_error *err);
 
 #endif

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,11 +9,21 @@
 #include "progress.h"
 #include "walk.h"
 
+/* How often photographs were rejected for a reason. */
+typedef struct tally {
+    const char *reason;
+    size_t count;
+} tally;
+
+enum { MOST_REASONS = 24 }; /* of the gate, and those of reason_of */
+
 typedef struct enrolment {
     context ctx;
-    fm_gallery *gallery; /* NULL until the first face, where it has to be made */
+    fm_gallery *gallery; /* NULL until the first photograph passes, where it has to be made */
     const char *id;
-    embedding vector;
+    fm_gate_options gate;
+    fm_gate_report report; /* of the photograph at hand */
+    tally reasons[MOST_REASONS];
     size_t enrolled, rejected, people;
     bool broken; /* the gallery cannot be written: going on is useless */
 } enrolment;
@@ -63,11 +74,45 @@ static bool check_texts(const options *opts)
            (!opts->metadata || check_metadata(opts->metadata));
 }
 
-static const char *reason_of(fm_status status, bool loaded)
+static bool allowed(const options *opts, fm_refusal reason)
+{
+    return (opts->allow >> reason & 1) != 0;
+}
+
+/* A limit of the library: 0 for its default, negative for none. */
+static float limit_of(const options *opts, fm_refusal reason, double given)
+{
+    return given == 0 || allowed(opts, reason) ? -1 : isnan(given) ? 0 : (float)given;
+}
+
+static double rate_of(const options *opts, fm_refusal reason, double given)
+{
+    return allowed(opts, reason) ? -1 : given;
+}
+
+static void set_gate(const options *o, fm_gate_options *gate)
+{
+    fm_gate_options_init(gate, sizeof *gate);
+    gate->off = o->no_gate;
+    gate->other_faces = limit_of(o, FM_REFUSAL_SEVERAL_FACES, o->other_faces);
+    gate->min_size_px = limit_of(o, FM_REFUSAL_FACE_TOO_SMALL, o->min_size);
+    gate->min_score = limit_of(o, FM_REFUSAL_LOW_DETECTION_SCORE, o->min_score);
+    gate->min_sharpness = limit_of(o, FM_REFUSAL_BLURRED, o->min_sharpness);
+    gate->min_brightness = limit_of(o, FM_REFUSAL_TOO_DARK, o->min_brightness);
+    gate->max_brightness = limit_of(o, FM_REFUSAL_TOO_BRIGHT, o->max_brightness);
+    gate->max_yaw_deg = limit_of(o, FM_REFUSAL_EXTREME_POSE, o->max_yaw);
+    gate->max_pitch_deg = limit_of(o, FM_REFUSAL_EXTREME_POSE, o->max_pitch);
+    gate->max_roll_deg = limit_of(o, FM_REFUSAL_EXTREME_POSE, o->max_roll);
+    gate->another_fpir = rate_of(o, FM_REFUSAL_LOOKS_LIKE_ANOTHER, o->fpir);
+    gate->itself_fmr = rate_of(o, FM_REFUSAL_UNLIKE_ITSELF, o->fmr);
+}
+
+/* Of what is no matter of the gate. */
+static const char *reason_of(fm_status status)
 {
     switch (status) {
     case FM_E_NOT_FOUND:
-        return loaded ? "no_face" : "no_file";
+        return "no_file";
     case FM_E_IO:
         return "unreadable";
     case FM_E_CORRUPT:
@@ -81,45 +126,129 @@ static const char *reason_of(fm_status status, bool loaded)
     }
 }
 
-static void reject(enrolment *job, const char *path, const fm_error *err, bool loaded)
+static const char *advice(fm_refusal reason)
 {
+    switch (reason) {
+    case FM_REFUSAL_NO_FACE:
+        return "; use a photograph that shows the face from the front";
+    case FM_REFUSAL_SEVERAL_FACES:
+        return "; cut it down to one person, or tell by --select which face is meant";
+    case FM_REFUSAL_FACE_TOO_SMALL:
+        return "; come closer, or use a larger picture";
+    case FM_REFUSAL_LOW_DETECTION_SCORE:
+        return "; use a photograph that shows the whole face";
+    case FM_REFUSAL_BLURRED:
+        return "; hold the camera still and focus on the face";
+    case FM_REFUSAL_TOO_DARK:
+        return "; put more light on the face";
+    case FM_REFUSAL_TOO_BRIGHT:
+        return "; keep the face out of direct light";
+    case FM_REFUSAL_EXTREME_POSE:
+        return "; look straight into the camera";
+    case FM_REFUSAL_LOOKS_LIKE_ANOTHER:
+        return "; add the photograph to that id, or, if these are two people, say --allow "
+               "looks_like_another";
+    case FM_REFUSAL_UNLIKE_ITSELF:
+        return "; check the id, or, if it is the same person, say --allow unlike_itself";
+    default:
+        return "";
+    }
+}
+
+static void count_reason(enrolment *job, const char *reason)
+{
+    for (size_t i = 0; i < MOST_REASONS; i++) {
+        tally *t = &job->reasons[i];
+        if (t->reason && strcmp(t->reason, reason) != 0)
+            continue;
+        t->reason = reason;
+        t->count++;
+        return;
+    }
+}
+
+/* The figures, null where no face was looked at. */
+static void add_figures(const enrolment *job, json_t *object)
+{
+    const fm_gate_report *report = &job->report;
+    bool measured = !isnan(report->quality.sharpness);
+    if (report->reason > FM_REFUSAL_NO_FACE) {
+        json_object_set_new(object, "value", out_real(report->value));
+        json_object_set_new(object, "limit", out_real(report->limit));
+    }
+    if (report->reason == FM_REFUSAL_LOOKS_LIKE_ANOTHER)
+        json_object_set_new(object, "other_id", out_text(report->other_id));
+    json_object_set_new(object, "quality", measured ? out_quality(&report->quality) : json_null());
+}
+
+static void reject(enrolment *job, const char *path, const fm_error *err)
+{
+    fm_refusal refusal = job->report.reason;
+    const char *reason = refusal ? fm_refusal_name(refusal) : reason_of(err->status);
     const char *text = err->message;
     size_t named = strlen(path);
     if (strncmp(text, path, named) == 0 && strncmp(text + named, ": ", 2) == 0)
         text += named + 2;
     job->rejected++;
-    out_note("%s: rejected: %s", path, text);
-    if (job->ctx.opts->json)
-        out_json(json_pack("{s:o,s:o,s:b,s:s,s:s,s:o}", "image", out_text(path), "id",
-                           out_text(job->id), "enrolled", 0, "reason",
-                           reason_of(err->status, loaded), "error", fm_status_name(err->status),
-                           "message", out_text(text)));
-}
-
-static fm_status store(enrolment *job, fm_enrollment *out, fm_error *err)
-{
-    const options *opts = job->ctx.opts;
-    fm_enroll_options beside;
-    fm_enroll_options_init(&beside, sizeof beside);
-    beside.display_name = opts->name;
-    beside.metadata_json = opts->metadata;
-    beside.label = opts->label;
-    out->struct_size = sizeof *out;
-    return fm_gallery_add(job->gallery, job->id, job->vector.values, job->vector.dim, &beside, out,
-                          err);
+    count_reason(job, reason);
+    out_note("%s: rejected: %s%s", path, text, advice(refusal));
+    if (!job->ctx.opts->json)
+        return;
+    json_t *object = json_pack("{s:o,s:o,s:b,s:s,s:s,s:o}", "image", out_text(path), "id",
+                               out_text(job->id), "enrolled", 0, "reason", reason, "error",
+                               fm_status_name(err->status), "message", out_text(text));
+    if (object)
+        add_figures(job, object);
+    out_json(object);
 }
 
 static int tell(enrolment *job, const char *path, const fm_enrollment *done)
 {
     job->enrolled++;
     job->people += done->new_identity != 0;
-    if (job->ctx.opts->json)
-        out_json(json_pack("{s:o,s:o,s:b}", "image", out_text(path), "id", out_text(job->id),
-                           "enrolled", 1));
-    else if (!job->ctx.opts->folder)
-        out_line("%s: enrolled as %s, template %lld%s", path, job->id, (long long)done->template_id,
-                 job->vector.face_count > 1 ? ", one of several faces" : "");
+    if (job->ctx.opts->json) {
+        json_t *object = json_pack("{s:o,s:o,s:b}", "image", out_text(path), "id",
+                                   out_text(job->id), "enrolled", 1);
+        if (object)
+            add_figures(job, object);
+        out_json(object);
+    } else if (!job->ctx.opts->folder) {
+        out_line("%s: enrolled as %s, template %lld, quality %.2f%s", path, job->id,
+                 (long long)done->template_id, job->report.quality.quality,
+                 done->face_count > 1 ? ", one of several faces" : "");
+    }
     return ANSWER_YES;
+}
+
+/* Before a gallery is made, so that a photograph that is rejected leaves no empty one behind. A
+ * crop
+ * (--aligned) is not looked at first: nobody has to find a face in it. */
+static fm_status make_gallery(enrolment *job, const fm_image *image, fm_error *err)
+{
+    const options *opts = job->ctx.opts;
+    fm_status status = opts->aligned
+                           ? FM_OK
+                           : fm_gate_check(job->ctx.session, image, &job->gate, &job->report, err);
+    if (status != FM_OK)
+        return status;
+    job->gallery = ctx_gallery(opts->gallery, job->ctx.embedder, FM_GALLERY_CREATE);
+    job->broken = !job->gallery;
+    return FM_OK;
+}
+
+static fm_status store(enrolment *job, const fm_image *image, fm_enrollment *out, fm_error *err)
+{
+    const options *opts = job->ctx.opts;
+    fm_enroll_options beside;
+    fm_enroll_options_init(&beside, sizeof beside);
+    beside.aligned = opts->aligned;
+    beside.display_name = opts->name;
+    beside.metadata_json = opts->metadata;
+    beside.label = opts->label;
+    beside.gate = &job->gate;
+    beside.report = &job->report;
+    out->struct_size = sizeof *out;
+    return fm_gallery_enroll(job->gallery, job->ctx.session, job->id, image, &beside, out, err);
 }
 
 static int enroll_one(void *data, const char *path)
@@ -130,22 +259,18 @@ static int enroll_one(void *data, const char *path)
     fm_image *image = NULL;
     if (job->broken)
         return ANSWER_ERROR;
+    job->report = (fm_gate_report){.struct_size = sizeof job->report, .quality.sharpness = NAN};
     fm_status status = fm_image_load_file(&image, path, NULL, &err);
-    bool loaded = status == FM_OK;
-    if (loaded)
-        status = ctx_embed_image(&job->ctx, job->ctx.session, image, &job->vector, &err);
+    if (status == FM_OK && !job->gallery)
+        status = make_gallery(job, image, &err);
+    if (status == FM_OK && !job->broken)
+        status = store(job, image, &done, &err);
     fm_image_free(image);
-    if (status == FM_OK && !job->gallery) {
-        job->gallery = ctx_gallery(job->ctx.opts->gallery, job->ctx.embedder, FM_GALLERY_CREATE);
-        job->broken = !job->gallery;
-        if (job->broken)
-            return ANSWER_ERROR;
-    }
-    if (status == FM_OK)
-        status = store(job, &done, &err);
+    if (job->broken)
+        return ANSWER_ERROR;
     if (status == FM_OK)
         return tell(job, path, &done);
-    reject(job, path, &err, loaded);
+    reject(job, path, &err);
     return ANSWER_ERROR;
 }
 
@@ -163,6 +288,8 @@ static int enroll_person(enrolment *job, const char *folder, const char *id, con
     job->id = id;
     if (!check_text("id", id, 1, FM_ID_MAX)) { /* the folder's name need not be UTF-8 */
         job->rejected += pictures->count;
+        for (size_t i = 0; i < pictures->count; i++)
+            count_reason(job, "bad_id");
         return ANSWER_ERROR;
     }
     for (size_t i = 0; i < pictures->count && !out_closed(); i++) {
@@ -215,6 +342,27 @@ static bool open_existing(enrolment *job)
     return false;
 }
 
+/* "3 photographs enrolled, 2 rejected (1 no_face, 1 blurred); 2 new people" */
+static void sum_up(const enrolment *job)
+{
+    char *why = out_format("%s", "");
+    for (const tally *t = job->reasons; t < job->reasons + MOST_REASONS && t->reason; t++) {
+        char *longer =
+            out_format("%s%s%zu %s", why, t == job->reasons ? " (" : ", ", t->count, t->reason);
+        free(why);
+        why = longer;
+    }
+    char *text = out_format("%zu photograph%s enrolled, %zu rejected%s%s; %zu new %s",
+                            job->enrolled, job->enrolled == 1 ? "" : "s", job->rejected, why,
+                            why[0] ? ")" : "", job->people, job->people == 1 ? "person" : "people");
+    if (job->ctx.opts->json)
+        out_note("%s", text);
+    else
+        out_line("%s", text);
+    free(why);
+    free(text);
+}
+
 static int enroll_all(enrolment *job)
 {
     const options *opts = job->ctx.opts;
@@ -225,10 +373,8 @@ static int enroll_all(enrolment *job)
         job->id = opts->args[0];
         answer = ctx_each("enrolling", opts->args + 1, opts->args_count - 1, enroll_one, job);
     }
-    if (!opts->json && (opts->folder || opts->args_count > 2))
-        out_line("%zu photograph%s enrolled, %zu rejected; %zu new %s", job->enrolled,
-                 job->enrolled == 1 ? "" : "s", job->rejected, job->people,
-                 job->people == 1 ? "person" : "people");
+    if (opts->folder || (!opts->json && opts->args_count > 2))
+        sum_up(job);
     return answer;
 }
 
@@ -244,11 +390,10 @@ int cmd_enroll(const options *opts)
         return options_misuse(opts, "--name and --metadata are of one person, not of a --folder");
     if (!check_texts(opts) || !ctx_open(&job.ctx, opts, NEEDS_EMBEDDER | NEEDS_DETECTOR))
         return ANSWER_ERROR;
-    job.vector = embedding_new(&job.ctx);
+    set_gate(opts, &job.gate);
     if (open_existing(&job))
         answer = enroll_all(&job);
     fm_gallery_close(job.gallery);
-    embedding_free(&job.vector);
     ctx_close(&job.ctx);
     return answer;
 }

@@ -6,7 +6,8 @@ const command COMMANDS[] = {
     {FOR_DETECT, NULL, "detect", 1, ANY, "IMAGE...", "find faces",
      "Tells the box, five points and score of every face, the one that is meant first. Exit status "
      "1: at least one photograph has no face.",
-     "detect group.jpg\ndetect --draw faces.png group.jpg", cmd_detect},
+     "detect group.jpg\ndetect --draw faces.png group.jpg\ndetect --quality --json anna.jpg",
+     cmd_detect},
     {FOR_EMBED, NULL, "embed", 1, ANY, "IMAGE...", "turn faces into vectors",
      "Prints the vector of the face that is meant in each photograph. Vectors of one model can be "
      "compared with each other.",
@@ -21,10 +22,13 @@ const command COMMANDS[] = {
     {FOR_ENROLL, NULL, "enroll", 0, ANY, "--gallery URI ID IMAGE...\n--gallery URI --folder DIR",
      "store people in a gallery",
      "Adds a template per photograph; one photograph per person is enough. The gallery is made "
-     "when the first face is stored. A photograph that is rejected is told with its reason, the "
-     "others are stored all the same, and the exit status is 2.",
+     "when the first photograph passes. What would make later answers worse is rejected: bad "
+     "photographs, people who are enrolled under another id, and photographs unlike the others of "
+     "the id. A photograph that is rejected is told with its reason, the others are stored all the "
+     "same, and the exit status is 2.",
      "enroll --gallery people.fmg anna anna.jpg\n"
      "enroll --gallery people.fmg --name 'Anna B.' anna anna1.jpg anna2.jpg\n"
+     "enroll --gallery people.fmg --allow looks_like_another annas-twin twin.jpg\n"
      "enroll --gallery people.fmg --folder photographs",
      cmd_enroll},
     {FOR_IDENTIFY, NULL, "identify", 1, ANY, "--gallery URI IMAGE...",

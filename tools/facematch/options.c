@@ -26,6 +26,17 @@ static const option_choice EXISTING[] = {{"refuse", FM_EXISTING_REFUSE},
                                          {"skip", FM_EXISTING_SKIP},
                                          {"merge", FM_EXISTING_MERGE},
                                          {NULL, 0}};
+static const option_choice REASONS[] = {
+    {"several_faces", 1 << FM_REFUSAL_SEVERAL_FACES},
+    {"face_too_small", 1 << FM_REFUSAL_FACE_TOO_SMALL},
+    {"low_detection_score", 1 << FM_REFUSAL_LOW_DETECTION_SCORE},
+    {"blurred", 1 << FM_REFUSAL_BLURRED},
+    {"too_dark", 1 << FM_REFUSAL_TOO_DARK},
+    {"too_bright", 1 << FM_REFUSAL_TOO_BRIGHT},
+    {"extreme_pose", 1 << FM_REFUSAL_EXTREME_POSE},
+    {"looks_like_another", 1 << FM_REFUSAL_LOOKS_LIKE_ANOTHER},
+    {"unlike_itself", 1 << FM_REFUSAL_UNLIKE_ITSELF},
+    {NULL, 0}};
 
 #define AT(member)      offsetof(options, member)
 #define FOR_GALLERY_USE (FOR_VERIFY | FOR_ENROLL | FOR_IDENTIFY)
@@ -67,12 +78,46 @@ const option_spec OPTIONS[] = {
     {"fpir", "RATE", OPTION_RATE, AT(fpir), FOR_IDENTIFY, 0, 1, NULL,
      "False positive identification rate: the share of strangers that may be given any name at "
      "all. Default 1e-2."},
+    {"fpir", "RATE", OPTION_RATE, AT(fpir), FOR_ENROLL, 0, 1, NULL,
+     "looks_like_another: the share of new people that may be taken for one who is enrolled. "
+     "Default 1e-2."},
+    {"fmr", "RATE", OPTION_RATE, AT(fmr), FOR_ENROLL, 0, 1, NULL,
+     "unlike_itself: the share of strangers that may pass for the person. Default 1e-4."},
     {"threshold", "SCORE", OPTION_REAL, AT(threshold), FOR_VERIFY | FOR_IDENTIFY, -FLT_MAX, FLT_MAX,
      NULL, "Decide by this score instead of by a rate."},
     {"top", "K", OPTION_INTEGER, AT(top), FOR_IDENTIFY, 1, FM_LIMIT_MATCHES, NULL,
      "Tell at most K identities per photograph. Default 5."},
     {"draw", "OUT.png", OPTION_TEXT, AT(draw), FOR_DETECT, 0, 0, NULL,
      "Write a copy of the (one) photograph with boxes and points drawn into it."},
+
+    {"quality", NULL, OPTION_FLAG, AT(quality), FOR_DETECT, 0, 0, NULL,
+     "Tell how large, sharp, bright and turned each face is."},
+
+    {"no-gate", NULL, OPTION_FLAG, AT(no_gate), FOR_ENROLL, 0, 0, NULL,
+     "Refuse no photograph in which a face is found."},
+    {"allow", "REASON,...", OPTION_SET, AT(allow), FOR_ENROLL, 0, 0, REASONS,
+     "Do not refuse for this reason: several_faces, face_too_small, low_detection_score, blurred, "
+     "too_dark, too_bright, extreme_pose, looks_like_another, unlike_itself."},
+    {"other-faces", "SHARE", OPTION_REAL, AT(other_faces), FOR_ENROLL, 0, 1, NULL,
+     "several_faces: the area from which on another face counts, as a share of the one that is "
+     "meant. Default 0.5, and 0 (off) with --select. For this and the next limits, 0 switches the "
+     "check off."},
+    {"min-size", "PIXELS", OPTION_REAL, AT(min_size), FOR_ENROLL, 0, 1000000, NULL,
+     "face_too_small: the shorter side of the face. Default 50."},
+    {"min-score", "SCORE", OPTION_REAL, AT(min_score), FOR_ENROLL, 0, 1, NULL,
+     "low_detection_score: how certain it must be that this is a face. Default 0.9."},
+    {"min-sharpness", "FIGURE", OPTION_REAL, AT(min_sharpness), FOR_ENROLL, 0, 1000000, NULL,
+     "blurred: default 0.015; detect --quality tells the figure."},
+    {"min-brightness", "GREY", OPTION_REAL, AT(min_brightness), FOR_ENROLL, 0, 255, NULL,
+     "too_dark: of 255. Default 30."},
+    {"max-brightness", "GREY", OPTION_REAL, AT(max_brightness), FOR_ENROLL, 0, 255, NULL,
+     "too_bright: of 255. Default 225."},
+    {"max-yaw", "DEGREES", OPTION_REAL, AT(max_yaw), FOR_ENROLL, 0, 180, NULL,
+     "extreme_pose: turned to the side. Default 45."},
+    {"max-pitch", "DEGREES", OPTION_REAL, AT(max_pitch), FOR_ENROLL, 0, 180, NULL,
+     "extreme_pose: turned up or down. Default 35."},
+    {"max-roll", "DEGREES", OPTION_REAL, AT(max_roll), FOR_ENROLL, 0, 180, NULL,
+     "extreme_pose: turned on its side. Default 45."},
 
     {"images", "DIR", OPTION_TEXT, AT(images), FOR_PAIRS, 0, 0, NULL,
      "The folder of photographs: DIR/NAME/NAME_0001.jpg (or .jpeg, .png, .pgm)."},
@@ -194,6 +239,9 @@ static bool number_error(const option_spec *spec, const char *value)
         out_error(NULL, FM_E_INVALID_ARGUMENT,
                   "--%s takes a rate above %g and below %g, such as 1e-3, not '%s'", spec->name,
                   spec->min, spec->max, value);
+    } else if (spec->max < FLT_MAX) {
+        out_error(NULL, FM_E_INVALID_ARGUMENT, "--%s takes a number from %g to %.7g, not '%s'",
+                  spec->name, spec->min, spec->max, value);
     } else {
         out_error(NULL, FM_E_INVALID_ARGUMENT, "--%s takes a finite number, not '%s'", spec->name,
                   value);
@@ -231,20 +279,41 @@ static bool store_real(const option_spec *spec, const char *value, double *out)
     return true;
 }
 
-static bool store_choice(const option_spec *spec, const char *value, int64_t *out)
+/* The choice that the first `length` bytes of value name; NULL: reported. */
+static const option_choice *find_choice(const option_spec *spec, const char *value, size_t length)
 {
-    char known[128] = "";
+    char known[256] = "";
     for (const option_choice *choice = spec->choices; choice->name; choice++) {
-        if (strcmp(choice->name, value) == 0) {
-            *out = choice->value;
-            return true;
-        }
+        if (strlen(choice->name) == length && memcmp(choice->name, value, length) == 0)
+            return choice;
         size_t used = strlen(known);
         snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", choice->name);
     }
-    out_error(NULL, FM_E_INVALID_ARGUMENT, "--%s takes one of %s, not '%s'", spec->name, known,
-              value);
-    return false;
+    out_error(NULL, FM_E_INVALID_ARGUMENT, "--%s takes one of %s, not '%.*s'", spec->name, known,
+              (int)length, value);
+    return NULL;
+}
+
+static bool store_choice(const option_spec *spec, const char *value, int64_t *out)
+{
+    const option_choice *choice = find_choice(spec, value, strlen(value));
+    if (choice)
+        *out = choice->value;
+    return choice != NULL;
+}
+
+static bool store_set(const option_spec *spec, const char *value, int64_t *out)
+{
+    for (;;) {
+        size_t length = strcspn(value, ",");
+        const option_choice *choice = find_choice(spec, value, length);
+        if (!choice)
+            return false;
+        *out |= choice->value;
+        if (!value[length])
+            return true;
+        value += length + 1;
+    }
 }
 
 static bool store(const given *option, options *out)
@@ -262,6 +331,8 @@ static bool store(const given *option, options *out)
         return store_integer(spec, option->value, member);
     case OPTION_CHOICE:
         return store_choice(spec, option->value, member);
+    case OPTION_SET:
+        return store_set(spec, option->value, member);
     case OPTION_RATE:
     case OPTION_REAL:
         break;
@@ -380,7 +451,16 @@ bool options_parse(int argc, char **argv, options *out)
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
         if (strcmp(argv[i], "--json") == 0)
             out_begin(true);
-    *out = (options){.threshold = NAN};
+    *out = (options){.threshold = NAN,
+                     .other_faces = NAN,
+                     .min_size = NAN,
+                     .min_score = NAN,
+                     .min_sharpness = NAN,
+                     .min_brightness = NAN,
+                     .max_brightness = NAN,
+                     .max_yaw = NAN,
+                     .max_pitch = NAN,
+                     .max_roll = NAN};
     bool ok = split(argc, argv, &line);
     out->args = line.items;
     out->args_count = line.count;

@@ -33,19 +33,23 @@ enum {
 
 typedef struct command command;
 
-/* Text and numbers that were not given are NULL, 0, or (threshold) NaN. */
+/* Text and numbers that were not given are NULL, 0, or (threshold, limits of the gate) NaN. */
 typedef struct options {
     const command *command;
     const char *const *args;
     size_t args_count;
     const char **words; /* the memory that args points into */
-    bool json, help, man, flip, aligned;
+    bool json, help, man, flip, aligned, quality, no_gate;
     const char *model, *detector, *models_dir;
     const char *gallery, *id, *folder, *name, *metadata, *label;
     const char *draw, *images, *pairs;
     int64_t precision, selection, on_existing;
     int64_t threads, min_face, top, template_id, rounds;
+    int64_t allow; /* reasons, as 1 << fm_refusal */
     double fmr, fpir, threshold;
+    /* limits of the gate; 0 switches one off */
+    double other_faces, min_size, min_score, min_sharpness, min_brightness, max_brightness;
+    double max_yaw, max_pitch, max_roll;
 } options;
 
 struct command {
@@ -68,7 +72,8 @@ typedef enum option_kind {
     OPTION_INTEGER,
     OPTION_RATE, /* a real number between min and max, both excluded */
     OPTION_REAL,
-    OPTION_CHOICE
+    OPTION_CHOICE,
+    OPTION_SET /* choices with commas between; bits, of every time it is given */
 } option_kind;
 
 typedef struct option_choice {

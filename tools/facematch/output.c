@@ -211,6 +211,17 @@ json_t *out_face(const fm_face *face)
                      out_real(face->score), "points", points);
 }
 
+json_t *out_quality(const fm_face_quality *quality)
+{
+    const fm_face_quality *q = quality;
+    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "quality", out_real(q->quality),
+                     "size_px", out_real(q->size_px), "eye_distance_px",
+                     out_real(q->eye_distance_px), "score", out_real(q->score), "sharpness",
+                     out_real(q->sharpness), "brightness", out_real(q->brightness), "clipped",
+                     out_real(q->clipped), "yaw_deg", out_real(q->yaw_deg), "pitch_deg",
+                     out_real(q->pitch_deg), "roll_deg", out_real(q->roll_deg));
+}
+
 void out_count(char *text, size_t size, int64_t number)
 {
     char digits[32];

@@ -52,6 +52,7 @@ char *out_control(const char *text);
 json_t *out_real(double value);     /* null when it is not finite */
 json_t *out_text(const char *text); /* what is not UTF-8 is replaced */
 json_t *out_face(const fm_face *face);
+json_t *out_quality(const fm_face_quality *quality);
 
 /* 1234567 as "1,234,567". */
 void out_count(char *text, size_t size, int64_t number);
