@@ -201,7 +201,7 @@ static fm_status check_angle(const char *how, float angle, float limit, fm_gate_
                            fabs((double)angle), (double)limit);
 }
 
-static fm_status check_figures(const fm_gate_options *limits, fm_gate_report *report, fm_error *err)
+fm_status fmi_gate_figures(const fm_gate_options *limits, fm_gate_report *report, fm_error *err)
 {
     const fm_face_quality *q = &report->quality;
     fm_status status = check_detection(limits, report, err);
@@ -227,7 +227,7 @@ static fm_status look_at(const fm_session *session, const fm_image *image,
     status = fmi_quality_of_face(image, &faces[0], &report->quality, err);
     if (status == FM_OK)
         status = check_others(session, image, limits, faces, count, report, err);
-    return status == FM_OK ? check_figures(limits, report, err) : status;
+    return status == FM_OK ? fmi_gate_figures(limits, report, err) : status;
 }
 
 fm_status fmi_gate_photograph(fm_session *session, const fm_image *image, bool aligned,
@@ -239,7 +239,7 @@ fm_status fmi_gate_photograph(fm_session *session, const fm_image *image, bool a
     fmi_gate_report_clear(report);
     if (aligned) {
         status = fmi_quality_of_crop(image, &report->quality, err);
-        return status == FM_OK ? check_figures(limits, report, err) : status;
+        return status == FM_OK ? fmi_gate_figures(limits, report, err) : status;
     }
     status = fmi_detect(session, image, &faces, &count, err);
     if (status == FM_OK && count > 0) {

@@ -17,6 +17,9 @@ fm_status fmi_gate_refuse(fm_gate_report *report, fm_refusal reason, double valu
                           fm_error *err, const char *format, ...)
     __attribute__((format(printf, 6, 7)));
 
+/* Hold report->quality against the limits; what is NaN passes. */
+fm_status fmi_gate_figures(const fm_gate_options *limits, fm_gate_report *report, fm_error *err);
+
 /* Find the face that is meant, measure it, and hold the figures against the limits. FM_E_NOT_FOUND
  * and FM_REFUSAL_NO_FACE where there is none. With FM_OK, FM_E_REFUSED and FM_E_NOT_FOUND the
  * report is complete. */

@@ -32,6 +32,7 @@ static void print_status(void)
     CONSTANT(FM_E_PERMISSION);
     CONSTANT(FM_E_EXISTS);
     CONSTANT(FM_E_BUSY);
+    CONSTANT(FM_E_REFUSED);
     CONSTANT(FM_ERROR_MESSAGE_MAX);
     TYPE(fm_error);
     FIELD(fm_error, struct_size);
@@ -235,6 +236,8 @@ static void print_gallery(void)
     FIELD(fm_enroll_options, label);
     FIELD(fm_enroll_options, has_quality);
     FIELD(fm_enroll_options, quality);
+    FIELD(fm_enroll_options, gate);
+    FIELD(fm_enroll_options, report);
     TYPE(fm_enrollment);
     FIELD(fm_enrollment, struct_size);
     FIELD(fm_enrollment, new_identity);
@@ -287,6 +290,60 @@ static void print_transfer(void)
     FIELD(fm_transfer, bytes);
 }
 
+static void print_quality(void)
+{
+    TYPE(fm_face_quality);
+    FIELD(fm_face_quality, quality);
+    FIELD(fm_face_quality, size_px);
+    FIELD(fm_face_quality, eye_distance_px);
+    FIELD(fm_face_quality, score);
+    FIELD(fm_face_quality, sharpness);
+    FIELD(fm_face_quality, brightness);
+    FIELD(fm_face_quality, clipped);
+    FIELD(fm_face_quality, yaw_deg);
+    FIELD(fm_face_quality, pitch_deg);
+    FIELD(fm_face_quality, roll_deg);
+    FIELD(fm_face_quality, reserved);
+    TYPE(fm_refusal);
+    CONSTANT(FM_REFUSAL_NONE);
+    CONSTANT(FM_REFUSAL_NO_FACE);
+    CONSTANT(FM_REFUSAL_SEVERAL_FACES);
+    CONSTANT(FM_REFUSAL_FACE_TOO_SMALL);
+    CONSTANT(FM_REFUSAL_LOW_DETECTION_SCORE);
+    CONSTANT(FM_REFUSAL_BLURRED);
+    CONSTANT(FM_REFUSAL_TOO_DARK);
+    CONSTANT(FM_REFUSAL_TOO_BRIGHT);
+    CONSTANT(FM_REFUSAL_EXTREME_POSE);
+    CONSTANT(FM_REFUSAL_LOOKS_LIKE_ANOTHER);
+    CONSTANT(FM_REFUSAL_UNLIKE_ITSELF);
+    TYPE(fm_gate_options);
+    FIELD(fm_gate_options, struct_size);
+    FIELD(fm_gate_options, off);
+    FIELD(fm_gate_options, other_faces);
+    FIELD(fm_gate_options, min_size_px);
+    FIELD(fm_gate_options, min_score);
+    FIELD(fm_gate_options, min_sharpness);
+    FIELD(fm_gate_options, min_brightness);
+    FIELD(fm_gate_options, max_brightness);
+    FIELD(fm_gate_options, max_yaw_deg);
+    FIELD(fm_gate_options, max_pitch_deg);
+    FIELD(fm_gate_options, max_roll_deg);
+    FIELD(fm_gate_options, use_scores);
+    FIELD(fm_gate_options, another_score);
+    FIELD(fm_gate_options, itself_score);
+    FIELD(fm_gate_options, another_fpir);
+    FIELD(fm_gate_options, itself_fmr);
+    TYPE(fm_gate_report);
+    FIELD(fm_gate_report, struct_size);
+    FIELD(fm_gate_report, reason);
+    FIELD(fm_gate_report, value);
+    FIELD(fm_gate_report, limit);
+    FIELD(fm_gate_report, face_count);
+    FIELD(fm_gate_report, face);
+    FIELD(fm_gate_report, quality);
+    FIELD(fm_gate_report, other_id);
+}
+
 static void print_evaluate(void)
 {
     CONSTANT(FM_LIMIT_FOLDS);
@@ -318,6 +375,7 @@ int main(void)
     print_compare();
     print_gallery();
     print_transfer();
+    print_quality();
     print_evaluate();
     return 0;
 }

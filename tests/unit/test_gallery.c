@@ -1505,6 +1505,7 @@ static void test_gallery_photographs(void **state)
     uint8_t a[32 * 32 * 3], b[32 * 32 * 3];
     fm_image *anna = photograph(a, 1), *bert = photograph(b, 2);
     fm_gallery *gallery = open_gallery();
+    const fm_gate_options gate = {.struct_size = sizeof gate, .off = 1}; /* these are no faces */
     fm_session *session = NULL, *other = NULL;
     fm_enroll_options enroll;
     fm_identify_options identify;
@@ -1521,6 +1522,7 @@ static void test_gallery_photographs(void **state)
     fm_identify_options_init(&identify, sizeof identify);
     fm_verify_options_init(&verify, sizeof verify);
     enroll.aligned = identify.aligned = verify.aligned = 1;
+    enroll.gate = &gate;
     verify.use_threshold = identify.use_threshold = 1;
     verify.threshold = identify.threshold = 0.999f;
     ok(fm_gallery_enroll(gallery, session, "anna", anna, &enroll, &done, &err));
