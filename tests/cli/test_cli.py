@@ -249,7 +249,9 @@ class Gallery(Case):
     def test_round_trip(self):
         done = self.enroll("--name", "Barack Obama", "--metadata", '{"office":44}', "--label",
                            "portrait", "obama", photo("obama.jpg"))
-        self.assertEqual(done, [{"image": photo("obama.jpg"), "id": "obama", "enrolled": True}])
+        self.assertEqual([(d["image"], d["id"], d["enrolled"]) for d in done],
+                         [(photo("obama.jpg"), "obama", True)])
+        self.assertEqual(set(done[0]), {"image", "id", "enrolled", "quality"})
         self.enroll("biden", photo("biden.jpg"))
 
         found = self.result(YES, "identify", "--gallery", self.uri, photo("obama2.jpg"))
@@ -269,7 +271,7 @@ class Gallery(Case):
         self.assertEqual(shown["display_name"], "Barack Obama")
         self.assertEqual(shown["metadata"], {"office": 44})
         self.assertEqual([t["label"] for t in shown["template_list"]], ["portrait"])
-        self.assertIsNone(shown["template_list"][0]["quality"])
+        self.assertAlmostEqual(shown["template_list"][0]["quality"], done[0]["quality"]["quality"])
         info = self.result(YES, "gallery", "info", self.uri)
         self.assertEqual((info["identities"], info["templates"], info["dim"]), (2, 2, 192))
         self.assertEqual(info["model_name"], "mobilefacenet")
@@ -384,7 +386,7 @@ class Gallery(Case):
 
     def test_several_matches_and_top(self):
         for number in range(3):
-            self.enroll(f"obama{number}", photo("obama.jpg"))
+            self.enroll("--no-gate", f"obama{number}", photo("obama.jpg"))
         search = "identify", "--gallery", self.uri, photo("obama2.jpg")
         ranks = [m["rank"] for m in self.result(YES, *search)["matches"]]
         self.assertEqual(ranks, [1, 2, 3])
@@ -397,7 +399,7 @@ class Gallery(Case):
         for number in range(600):
             os.makedirs(f"{folder}/p{number:03}")
             os.link(crop, f"{folder}/p{number:03}/crop.png")
-        self.enroll("--aligned", "--folder", folder)
+        self.enroll("--no-gate", "--aligned", "--folder", folder)
         listed = self.results(YES, "gallery", "list", self.uri)
         self.assertEqual([p["id"] for p in listed], [f"p{n:03}" for n in range(600)])
 
@@ -417,7 +419,8 @@ class Gallery(Case):
         info = self.result(YES, "gallery", "info", self.uri)
         self.assertEqual((info["identities"], info["templates"]), (2, 3))
         self.expect(ERROR, "enroll", "--gallery", self.path("2.fmg"), "--folder", self.path("in"))
-        self.assertEqual(self.out, "3 photographs enrolled, 1 rejected; 2 new people\n")
+        self.assertEqual(self.out,
+                         "3 photographs enrolled, 1 rejected (1 no_face); 2 new people\n")
 
     def test_one_bad_photograph_does_not_stop_the_others(self):
         done = self.enroll("obama", "absent.jpg", photo("obama.jpg"), status=ERROR)
@@ -445,7 +448,7 @@ class Gallery(Case):
 
     def test_longest_id(self):
         self.enroll("ä" * 127 + "x", photo("obama.jpg"))
-        self.enroll("y" * 255, photo("obama.jpg"))
+        self.enroll("y" * 255, photo("biden.jpg"))
         self.assertEqual([p["id"] for p in self.results(YES, "gallery", "list", self.uri)],
                          ["y" * 255, "ä" * 127 + "x"])
 
@@ -482,6 +485,144 @@ class Gallery(Case):
                      photo("obama.jpg"), names="folder.fmg")
         self.refused("enroll", "--gallery", "nosuch://x", "x", photo("obama.jpg"),
                      names="nosuch://x", code="FM_E_UNSUPPORTED")
+
+
+class Gate(Case):
+    """Every reason that the demo photographs can give, on both sides of its limit."""
+
+    FIGURES = {"quality", "size_px", "eye_distance_px", "score", "sharpness", "brightness",
+               "clipped", "yaw_deg", "pitch_deg", "roll_deg"}
+
+    def setUp(self):
+        super().setUp()
+        self.uri = self.path("people.fmg")
+
+    def enroll(self, status, name, picture, *options):
+        return self.result(status, "enroll", "--gallery", self.uri, *options, name, picture)
+
+    def rejected(self, reason, name, picture, *options):
+        before = self.snapshot()
+        result = self.enroll(ERROR, name, picture, *options)
+        self.assertEqual((result["enrolled"], result["reason"], result["id"]),
+                         (False, reason, name))
+        self.assertEqual(result["error"], "FM_E_REFUSED")
+        self.assertEqual(self.snapshot(), before)
+        return result
+
+    def side_by_side(self):
+        """Two people in one photograph, as a PPM."""
+        rows = [[], []]
+        for side, name in enumerate(("obama.jpg", "biden.jpg")):
+            crop = self.path(f"{side}.ppm")
+            if not shutil.which("djpeg"):
+                self.skipTest("djpeg is absent")
+            subprocess.run(["djpeg", "-ppm", "-outfile", crop, photo(name)], check=True)
+            with open(crop, "rb") as file:
+                magic, size, _, data = file.read().split(b"\n", 3)
+            self.assertEqual(magic, b"P6")
+            width, height = map(int, size.split())
+            rows[side] = [data[3 * width * y:3 * width * (y + 1)] for y in range(min(height, 900))]
+            width_of = width
+        body = b"".join(a + b for a, b in zip(*rows))
+        width = len(body) // 900 // 3
+        self.assertGreater(width, width_of)
+        return self.path("two.ppm", b"P6 %d 900 255\n" % width + body)
+
+    def test_figures_of_detect(self):
+        face, = self.result(YES, "detect", "--quality", photo("obama.jpg"))["faces"]
+        self.assertEqual(set(face["quality"]), self.FIGURES)
+        self.assertLess(abs(face["quality"]["yaw_deg"]), 10)
+        self.assertGreater(face["quality"]["sharpness"], 0.1)
+        self.assertGreater(face["quality"]["quality"], 0.9)
+        self.assertIn("sharpness", self.expect(YES, "detect", "--quality", photo("obama.jpg")))
+
+    def test_limits(self):
+        face, = self.result(YES, "detect", "--quality", photo("obama3.jpg"))["faces"]
+        measured = face["quality"]
+        cases = (("--min-size", "size_px", 1, "face_too_small"),
+                 ("--min-score", "score", 1, "low_detection_score"),
+                 ("--min-sharpness", "sharpness", 1, "blurred"),
+                 ("--min-brightness", "brightness", 1, "too_dark"),
+                 ("--max-brightness", "brightness", -1, "too_bright"),
+                 ("--max-yaw", "yaw_deg", -1, "extreme_pose"),
+                 ("--max-pitch", "pitch_deg", -1, "extreme_pose"),
+                 ("--max-roll", "roll_deg", -1, "extreme_pose"))
+        for option, figure, sign, reason in cases:
+            value = abs(measured[figure])
+            limits = [value - sign * 1e-4 * value, value + sign * 1e-4 * value]
+            if figure == "score":
+                limits = [value - 1e-6, 1]
+            with self.subTest(option=option):
+                told = self.rejected(reason, "anna", photo("obama3.jpg"), option, str(limits[1]))
+                self.assertEqual(set(told["quality"]), self.FIGURES)
+                self.assertAlmostEqual(abs(told["value"]), value, places=4)
+                self.assertAlmostEqual(told["limit"], limits[1], places=3)
+                for let in ((option, str(limits[0])), (option, "0"),
+                            (option, str(limits[1]), "--allow", "blurred," + reason),
+                            (option, str(limits[1]), "--no-gate")):
+                    done = self.enroll(YES, "anna", photo("obama3.jpg"), *let)
+                    self.assertEqual(set(done["quality"]), self.FIGURES)
+                    self.expect(YES, "gallery", "remove", self.uri, "anna")
+
+    def test_looks_like_another(self):
+        self.enroll(YES, "obama", photo("obama.jpg"))
+        told = self.rejected("looks_like_another", "anna", photo("obama2.jpg"))
+        self.assertEqual(told["other_id"], "obama")
+        self.assertGreaterEqual(told["value"], told["limit"])
+        self.assertIn("obama", self.err)
+        self.assertIn("--allow looks_like_another", self.err)
+        self.enroll(YES, "obama", photo("obama2.jpg"))
+        self.enroll(YES, "biden", photo("biden.jpg"))
+        self.enroll(YES, "anna", photo("obama2.jpg"), "--allow", "looks_like_another")
+
+    def test_unlike_itself(self):
+        self.enroll(YES, "obama", photo("obama.jpg"))
+        told = self.rejected("unlike_itself", "obama", photo("biden.jpg"))
+        self.assertLess(told["value"], told["limit"])
+        self.assertNotIn("other_id", told)
+        self.enroll(YES, "obama", photo("biden.jpg"), "--allow", "unlike_itself")
+
+    def test_several_faces(self):
+        two = self.side_by_side()
+        told = self.rejected("several_faces", "anna", two)
+        self.assertEqual((told["value"], told["limit"]), (2, 1))
+        self.enroll(YES, "left", two, "--select", "largest")
+        self.rejected("several_faces", "anna", two, "--select", "largest", "--other-faces", "0.1")
+        self.expect(YES, "gallery", "remove", self.uri, "left")
+        self.enroll(YES, "anna", two, "--allow", "several_faces")
+
+    def test_a_rejected_first_photograph_makes_no_gallery(self):
+        self.rejected("too_bright", "anna", photo("obama.jpg"), "--max-brightness", "1")
+        self.assertFalse(os.path.exists(self.uri))
+
+    def test_crops_are_judged_too(self):
+        crop = self.path("crop.png", grey_png(112, 112))
+        told = self.enroll(ERROR, "anna", crop, "--aligned")
+        self.assertEqual(told["reason"], "blurred")
+        self.assertIsNone(told["quality"]["size_px"])
+
+    def test_folder_tells_reasons(self):
+        for target, source in {"biden/a.jpg": "biden.jpg", "obama/a.jpg": "obama.jpg",
+                               "obama/b.jpg": "biden.jpg", "other/c.jpg": "obama2.jpg"}.items():
+            os.makedirs(os.path.dirname(self.path(f"in/{target}")), exist_ok=True)
+            shutil.copy(photo(source), self.path(f"in/{target}"))
+        done = self.results(ERROR, "enroll", "--gallery", self.uri, "--folder", self.path("in"))
+        self.assertEqual([d.get("reason") for d in done],
+                         [None, None, "looks_like_another", "looks_like_another"])
+        self.assertEqual([d.get("other_id") for d in done], [None, None, "biden", "obama"])
+        self.assertIn("2 photographs enrolled, 2 rejected (2 looks_like_another); 2 new people",
+                      self.err)
+
+    def test_wrong_options(self):
+        for options, text in ((("--allow", "blurrd"), "'blurrd'"), (("--allow", ""), "one of"),
+                              (("--allow", "no_face"), "one of"),
+                              (("--min-score", "1.5"), "from 0 to 1"),
+                              (("--max-yaw", "181"), "from 0 to 180"),
+                              (("--min-size", "nan"), "from 0 to"),
+                              (("--fpir", "1"), "below 1")):
+            with self.subTest(options=options):
+                self.refused("enroll", "--gallery", self.uri, *options, "x", photo("obama.jpg"),
+                             names=text, code="FM_E_INVALID_ARGUMENT")
 
 
 class BadPhotographs(Case):
@@ -820,7 +961,10 @@ class Help(Case):
               "fpir": ["1e-3"], "threshold": ["0.5"], "top": ["3"], "rounds": ["3"],
               "min-face": ["40"], "threads": ["2"], "template": ["1"], "select": ["score"],
               "on-existing": ["skip"],
-              "precision": ["bfloat16"]}
+              "precision": ["bfloat16"], "quality": [], "no-gate": [], "allow": ["blurred"],
+              "other-faces": ["0.3"], "min-size": ["60"], "min-score": ["0.8"],
+              "min-sharpness": ["0.1"], "min-brightness": ["20"], "max-brightness": ["240"],
+              "max-yaw": ["30"], "max-pitch": ["30"], "max-roll": ["30"]}
 
     def test_help_lists_exactly_what_is_accepted(self):
         lists = {command: self.listed(command) for command in self.COMMANDS}
