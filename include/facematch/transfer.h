@@ -65,13 +65,14 @@ FM_API void fm_transfer_options_init(fm_transfer_options *options, uint32_t stru
 /** Write all of a gallery to a file, as it is at one moment.
  *
  * @param[in]     gallery  the gallery.
- * @param[in]     path     written beside it and renamed over it when all is on the disk; readable by
- *                         its owner alone. A pipe or device is written to directly.
+ * @param[in]     path     written beside it and renamed over it when all is on the disk; readable
+ *                         by its owner alone. A pipe or device is written to directly.
  * @param[in]     options  NULL for defaults; `on_existing` is not looked at.
  * @param[in,out] out      optional; struct_size set by the caller; untouched on failure.
  * @param[out]    err      optional error detail.
- * @return FM_OK; FM_E_INVALID_ARGUMENT (also: the path is the gallery itself); FM_E_CANCELED; FM_E_IO;
- *   FM_E_BUSY; FM_E_CORRUPT; FM_E_NO_MEMORY. On failure there is no file, or still the old one.
+ * @return FM_OK; FM_E_INVALID_ARGUMENT (also: the path is the gallery itself); FM_E_CANCELED;
+ *   FM_E_IO; FM_E_BUSY; FM_E_CORRUPT; FM_E_UNSUPPORTED (by this kind of gallery); FM_E_NO_MEMORY.
+ *   On failure there is no file, or still the old one.
  * Threads: synchronised; other calls on this handle wait, those on other handles do not.
  * Cost: one pass; memory does not grow with the gallery.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_gallery_export(fm_gallery *gallery, const char *path,
@@ -86,26 +87,30 @@ FM_API FM_NODISCARD fm_status fm_gallery_export(fm_gallery *gallery, const char 
  * @param[in]     path     the file; may be a pipe.
  * @param[in]     options  NULL for defaults.
  * @param[in,out] out      optional; struct_size set by the caller; untouched on failure.
- * @param[out]    err      optional error detail; names the file, and the line where one is at fault.
- * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_NOT_FOUND (no such file); FM_E_MODEL_MISMATCH (both are
- *   named); FM_E_VERSION (made by a newer library); FM_E_CORRUPT (not such a file, cut short, damaged,
- *   an identity twice, what fm_gallery_add would refuse); FM_E_LIMIT (a line is too long, an identity
- *   would get more than FM_LIMIT_TEMPLATES); FM_E_EXISTS (on_existing); FM_E_CANCELED; FM_E_PERMISSION
- *   (read-only); FM_E_BUSY; FM_E_IO; FM_E_NO_MEMORY. After a failure the gallery is as it was.
+ * @param[out]    err      optional error detail; names the file, and the line where one is at
+ *                         fault.
+ * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_NOT_FOUND (no such file); FM_E_MODEL_MISMATCH (both
+ *   are named); FM_E_VERSION (made by a newer library); FM_E_CORRUPT (not such a file, cut short,
+ *   damaged, an identity twice, what fm_gallery_add would refuse); FM_E_LIMIT (a line is too long,
+ *   an identity would get more than FM_LIMIT_TEMPLATES); FM_E_EXISTS (on_existing); FM_E_CANCELED;
+ *   FM_E_PERMISSION (read-only); FM_E_UNSUPPORTED (by this kind of gallery); FM_E_BUSY; FM_E_IO;
+ *   FM_E_NO_MEMORY. After a failure the gallery is as it was.
  * Threads: synchronised; other calls on this handle wait, and other writers get FM_E_BUSY.
  * Cost: one pass; memory does not grow with the file.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_gallery_import(fm_gallery *gallery, const char *path,
                                                 const fm_transfer_options *options,
                                                 fm_transfer *out, fm_error *err);
 
-/** Give unused room of the file back to the disk, and leave no byte in it that is not of the gallery:
- * nothing of what was removed, nor of names and metadata that were replaced.
+/** Give unused room of the file back to the disk, and leave no byte in it that is not of the
+ * gallery: nothing of what was removed, nor of names and metadata that were replaced.
  *
  * @param[in]  gallery  open for writing.
  * @param[out] err      optional error detail.
- * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_PERMISSION (read-only); FM_E_BUSY (another process writes,
- *   or reads at this moment); FM_E_IO; FM_E_CORRUPT; FM_E_NO_MEMORY.
- * Threads: synchronised.   Cost: rebuilds the file, in as much memory as it is large.   Since: 0.1. */
+ * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_PERMISSION (read-only); FM_E_BUSY (another process
+ *   writes, or reads at this moment); FM_E_IO; FM_E_CORRUPT; FM_E_UNSUPPORTED (by this kind of
+ *   gallery); FM_E_NO_MEMORY.
+ * Threads: synchronised.   Cost: rebuilds the file, in as much memory as it has bytes.
+ * Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_gallery_compact(fm_gallery *gallery, fm_error *err);
 
 #ifdef __cplusplus

@@ -37,6 +37,14 @@ fm_status fmi_transfer_progress(const fm_transfer_options *options, int64_t done
     return fmi_fail(err, FM_E_CANCELED, "canceled");
 }
 
+fm_status fmi_transfer_check_store(const fm_gallery *gallery, bool can, fm_error *err)
+{
+    if (can)
+        return FM_OK;
+    return fmi_fail(err, FM_E_UNSUPPORTED, "%s: not possible with galleries of this kind",
+                    gallery->store->name);
+}
+
 /* To write there would destroy the gallery. To read there, too: closing any descriptor of its file
  * drops the locks that SQLite holds on it. */
 fm_status fmi_transfer_check_path(const fm_gallery *gallery, const char *path, fm_error *err)
@@ -285,7 +293,9 @@ fm_status fmi_gallery_export(fm_gallery *gallery, const char *path,
 {
     exporter job = {.gallery = gallery, .options = options, .err = err};
     job.dim = (size_t)gallery->store->pin.dim;
-    job.status = fmi_transfer_check_path(gallery, path, err);
+    job.status = fmi_transfer_check_store(gallery, gallery->store->ops->begin_read != NULL, err);
+    if (job.status == FM_OK)
+        job.status = fmi_transfer_check_path(gallery, path, err);
     if (job.status == FM_OK)
         job.status = get_memory(&job);
     if (job.status == FM_OK)
@@ -307,7 +317,9 @@ fm_status fmi_gallery_export(fm_gallery *gallery, const char *path,
 
 fm_status fmi_gallery_compact(fm_gallery *gallery, fm_error *err)
 {
-    fm_status status;
+    fm_status status = fmi_transfer_check_store(gallery, gallery->store->ops->compact != NULL, err);
+    if (status != FM_OK)
+        return status;
     pthread_mutex_lock(&gallery->store_lock);
     status = gallery->store->ops->compact(gallery->store, err);
     pthread_mutex_unlock(&gallery->store_lock);

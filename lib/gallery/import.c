@@ -270,7 +270,9 @@ fm_status fmi_gallery_import(fm_gallery *gallery, const char *path,
     fm_transfer_options own = *options;
     importer job = {.gallery = gallery, .options = &own, .path = path};
     fmi_source *source = NULL;
-    fm_status status = fmi_transfer_check_path(gallery, path, err);
+    fm_status status = fmi_transfer_check_store(gallery, gallery->store->ops->import != NULL, err);
+    if (status == FM_OK)
+        status = fmi_transfer_check_path(gallery, path, err);
     if (!own.on_existing)
         own.on_existing = FM_EXISTING_REFUSE;
     if (status == FM_OK)

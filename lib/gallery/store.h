@@ -90,6 +90,8 @@ typedef struct fmi_store_ops {
     fm_status (*vectors)(fmi_store *store, const char *id, int64_t template_id, fmi_vector_fn fn,
                          void *user, fm_error *err);
 
+    /* The rest may be NULL: not possible with this kind of store. */
+
     /* Everything that `next` tells, or nothing when it or the store fails. One transaction, durable
      * when it returns. Each is stored as by add. *templates: how many were. */
     fm_status (*import)(fmi_store *store, fmi_next_fn next, void *user, int64_t *templates,

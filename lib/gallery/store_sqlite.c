@@ -669,21 +669,21 @@ static fm_status sqlite_vectors(fmi_store *store, const char *id, int64_t templa
     return status == FM_OK && told == 0 ? fail_no_template(id, template_id, err) : status;
 }
 
-static const fmi_store_ops sqlite_ops = {sqlite_close_store,
-                                         sqlite_count,
-                                         sqlite_changed,
-                                         sqlite_sync,
-                                         sqlite_add,
-                                         sqlite_remove,
-                                         sqlite_get,
-                                         sqlite_list,
-                                         sqlite_metadata,
-                                         sqlite_templates,
-                                         sqlite_vectors,
-                                         fmi_sqlite_import,
-                                         fmi_sqlite_begin_read,
-                                         fmi_sqlite_end_read,
-                                         fmi_sqlite_compact};
+static const fmi_store_ops sqlite_ops = {.close = sqlite_close_store,
+                                         .count = sqlite_count,
+                                         .changed = sqlite_changed,
+                                         .sync = sqlite_sync,
+                                         .add = sqlite_add,
+                                         .remove = sqlite_remove,
+                                         .get = sqlite_get,
+                                         .list = sqlite_list,
+                                         .metadata = sqlite_metadata,
+                                         .templates = sqlite_templates,
+                                         .vectors = sqlite_vectors,
+                                         .import = fmi_sqlite_import,
+                                         .begin_read = fmi_sqlite_begin_read,
+                                         .end_read = fmi_sqlite_end_read,
+                                         .compact = fmi_sqlite_compact};
 
 static fm_status open_store(fmi_sqlite *s, const char *path, const fmi_store_config *config,
                             fm_error *err)

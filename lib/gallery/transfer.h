@@ -23,6 +23,8 @@ fm_status fmi_gallery_compact(fm_gallery *gallery, fm_error *err);
 /* FM_E_CANCELED when the caller does not want to go on. */
 fm_status fmi_transfer_progress(const fm_transfer_options *options, int64_t done, int64_t total,
                                 fm_error *err);
+/* FM_E_UNSUPPORTED when the store lacks the operation. */
+fm_status fmi_transfer_check_store(const fm_gallery *gallery, bool can, fm_error *err);
 /* FM_E_INVALID_ARGUMENT when the path leads to the file of the gallery. */
 fm_status fmi_transfer_check_path(const fm_gallery *gallery, const char *path, fm_error *err);
 

@@ -304,7 +304,8 @@ static void test_transfer_is_searched(void **state)
 {
     fm_gallery *a = open_at(path, model), *b = open_at(other_path, model),
                *c = open_at(other_path, model);
-    fm_identify_options options = {sizeof options, 1, 0, 0.999f, 0};
+    fm_identify_options options = {
+        .struct_size = sizeof options, .use_threshold = 1, .threshold = 0.999f};
     fm_match match;
     size_t count = 0;
     (void)state;
