@@ -941,6 +941,27 @@ class Terminal(Case):
         self.assertTrue(seen.endswith(self.ERASE), seen[-200:])
 
 
+    def test_interrupted_import_changes_nothing(self):
+        gallery, text = self.path("people.fmg"), self.path("people.jsonl")
+        self.expect(YES, "enroll", "--gallery", gallery, "anna", photo("obama.jpg"))
+        self.expect(YES, "gallery", "export", gallery, text)
+        with open(text, encoding="utf-8") as file:
+            first, anna, _ = file.readlines()
+        people, many = 20000, self.path("many.jsonl")
+        with open(many, "w", encoding="utf-8") as file:
+            file.write(first)
+            file.writelines(anna.replace('"anna"', f'"p{n:06}"') for n in range(people))
+            file.write(json.dumps({"end": True, "identities": people, "templates": people}))
+        process, terminal, seen = self.follow(b"importing .*#", "gallery", "import", gallery, many)
+        process.send_signal(signal.SIGINT)
+        seen += self.rest(process, terminal)
+        self.assertEqual(process.returncode, -signal.SIGINT)
+        self.assertTrue(seen.endswith(self.ERASE), seen[-200:])
+        self.assertEqual(self.result(YES, "gallery", "info", gallery)["identities"], 1)
+        self.expect(YES, "gallery", "import", gallery, many)
+        self.assertEqual(self.result(YES, "gallery", "info", gallery)["identities"], people + 1)
+
+
 class Help(Case):
     COMMANDS = ["detect", "embed", "verify", "enroll", "identify", "gallery info", "gallery list",
                 "gallery show", "gallery remove", "gallery export", "gallery import",
