@@ -29,7 +29,7 @@ import numpy  # noqa: E402
 import usearch  # noqa: E402
 import usearch.index  # noqa: E402
 
-K, QUERIES, BATCH, BLOCK = 5, 1000, 64, 65536
+K, QUERIES, BATCH, BLOCK, MANY = 5, 1000, 64, 65536, 2_000_000
 SIZES = [(n, dim) for dim in (128, 512) for n in (10_000, 100_000, 1_000_000)]
 SLOW_MS, ENOUGH = 5000, 2  # batches that take so long are repeated so often
 METRICS = {"cosine": 1, "euclidean": 2}
@@ -77,22 +77,26 @@ class Ours:
         self.lib.bench_index_free(self.index)
 
 
-def blocks(n, dim, seed):
-    """The same vectors again, block by block: float32[<= BLOCK][dim], unit length."""
+def block_at(first, n, dim):
+    """Vectors first.. of n: float32[<= BLOCK][dim], unit length; the same whenever asked for."""
+    random = numpy.random.default_rng([7, first])
+    count = min(BLOCK, n - first)
+    people = random.standard_normal(((count + 3) // 4, dim), dtype=numpy.float32)
+    vectors = numpy.repeat(people, 4, axis=0)[:count]
+    vectors += 0.6 * random.standard_normal((count, dim), dtype=numpy.float32)
+    return vectors / numpy.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def blocks(n, dim):
     for first in range(0, n, BLOCK):
-        random = numpy.random.default_rng([seed, first])
-        count = min(BLOCK, n - first)
-        people = random.standard_normal(((count + 3) // 4, dim), dtype=numpy.float32)
-        vectors = numpy.repeat(people, 4, axis=0)[:count]
-        vectors += 0.6 * random.standard_normal((count, dim), dtype=numpy.float32)
-        yield first, vectors / numpy.linalg.norm(vectors, axis=1, keepdims=True)
+        yield first, block_at(first, n, dim)
 
 
-def make_queries(vectors, seed):
+def make_queries(n, dim):
     """Half of them further pictures of people who are there, half of strangers."""
-    random = numpy.random.default_rng([seed, 1, 1])
-    dim = vectors.shape[1]
-    known = vectors[random.integers(0, len(vectors), QUERIES // 2)] * numpy.float32(dim ** 0.5)
+    random = numpy.random.default_rng(8)
+    there = block_at(n // 2 // BLOCK * BLOCK, n, dim)
+    known = there[random.integers(0, len(there), QUERIES // 2)] * numpy.float32(dim ** 0.5)
     known = known + 0.6 * random.standard_normal(known.shape, dtype=numpy.float32)
     strangers = random.standard_normal((QUERIES - len(known), dim), dtype=numpy.float32)
     queries = numpy.concatenate([known, strangers])[random.permutation(QUERIES)]
@@ -100,15 +104,15 @@ def make_queries(vectors, seed):
     return numpy.ascontiguousarray(queries, numpy.float32)
 
 
-def brute_force(vectors, queries, metric):
+def brute_force(n, dim, queries, metric):
     """int64[queries][K]: in float64, block by block."""
     spare = K + 8
     q = queries.astype(numpy.float64)
     q_squared = (q ** 2).sum(axis=1)
     best = numpy.full((len(q), spare), -numpy.inf)
     rows = numpy.zeros((len(q), spare), numpy.int64)
-    for first in range(0, len(vectors), BLOCK):
-        part = vectors[first:first + BLOCK].astype(numpy.float64)
+    for first, part in blocks(n, dim):
+        part = part.astype(numpy.float64)
         squared = (part ** 2).sum(axis=1)
         scores = q @ part.T
         if metric == "cosine":
@@ -129,29 +133,28 @@ def brute_force(vectors, queries, metric):
     return answer
 
 
-def contenders(vectors, metric, lean):
-    """Name to function of queries to int64[n][K]. lean: only what needs little further memory."""
-    dim = vectors.shape[1]
+def contenders(n, dim, metric):
+    """Name to function of queries to int64[n][K]. Of many vectors only what takes little memory."""
     kind = faiss.METRIC_INNER_PRODUCT if metric == "cosine" else faiss.METRIC_L2
-    result = {}
-    if lean:
-        result["faiss_flat"] = lambda q: faiss.knn(q, vectors, K, metric=kind)[1]
-    else:
-        flat = faiss.IndexFlat(dim, kind)
-        flat.add(vectors)
-        result["faiss_flat"] = lambda q: flat.search(q, K)[1]
-    types = {"faiss_fp16": "QT_fp16", "faiss_8bit": "QT_8bit",
-             "faiss_8bit_uniform": "QT_8bit_uniform"}
-    for name, code in types.items():
-        if lean and code != "QT_8bit_uniform":
-            continue
-        index = faiss.IndexScalarQuantizer(dim, getattr(faiss.ScalarQuantizer, code), kind)
-        index.train(vectors[:100_000])
-        index.add(vectors)
-        result[name] = lambda q, index=index: index.search(q, K)[1]
+    indexes = {"faiss_8bit_uniform": faiss.ScalarQuantizer.QT_8bit_uniform}
+    if n <= MANY:
+        indexes = {"faiss_flat": None, "faiss_fp16": faiss.ScalarQuantizer.QT_fp16,
+                   "faiss_8bit": faiss.ScalarQuantizer.QT_8bit, **indexes}
+    for name, code in indexes.items():
+        indexes[name] = (faiss.IndexScalarQuantizer(dim, code, kind) if code is not None
+                         else faiss.IndexFlat(dim, kind))
+        indexes[name].train(block_at(0, n, dim))
+    copy = numpy.empty((n if n <= MANY else 0, dim), numpy.float32)
+    for first, block in blocks(n, dim):
+        for index in indexes.values():
+            index.add(block)
+        if len(copy):
+            copy[first:first + len(block)] = block
+    result = {name: lambda q, index=index: index.search(q, K)[1] for name, index in indexes.items()}
     theirs = usearch.index.MetricKind.Cos if metric == "cosine" else usearch.index.MetricKind.L2sq
-    result["usearch_exact"] = lambda q: usearch.index.search(vectors, q, K, theirs, exact=True,
-                                                             threads=1).keys
+    if len(copy):
+        result["usearch_exact"] = lambda q: usearch.index.search(copy, q, K, theirs, exact=True,
+                                                                 threads=1).keys
     return result
 
 
@@ -196,20 +199,20 @@ def resident():
 
 
 def measure(options, n, dim):
-    vectors = numpy.empty((n, dim), numpy.float32)
-    for first, block in blocks(n, dim, 7):
-        vectors[first:first + len(block)] = block
-    queries = make_queries(vectors, 7)
-    before, start = resident(), time.perf_counter()
+    queries = make_queries(n, dim)
     ours = Ours(options.library, options.metric, dim, options.threads)
-    ours.add(vectors)
-    filled, memory = time.perf_counter() - start, resident() - before
+    before, filled = resident(), 0
+    for _, block in blocks(n, dim):
+        start = time.perf_counter()
+        ours.add(block)
+        filled += time.perf_counter() - start
+    memory = resident() - before
     print(f"{n} x {dim}: filled", file=sys.stderr)
-    want = brute_force(vectors, queries, options.metric)
+    want = brute_force(n, dim, queries, options.metric)
     batch = numpy.concatenate([ours.search(queries[i:i + BATCH]) for i in range(0, QUERIES, BATCH)])
     single = numpy.concatenate([ours.search(queries[i:i + 1]) for i in range(QUERIES)])
     print(f"{n} x {dim}: compared with brute force", file=sys.stderr)
-    calls = {"facematch": ours.search, **contenders(vectors, options.metric, n > 2_000_000)}
+    calls = {"facematch": ours.search, **contenders(n, dim, options.metric)}
     same = {name: int((call(queries[:BATCH]) == want[:BATCH]).all(axis=1).sum())
             for name, call in calls.items()}
     data = numpy.ones(ours.scanned(), numpy.uint8)
@@ -227,7 +230,7 @@ def measure(options, n, dim):
         "share_of_bandwidth": round(statistics.median(
             r / o for r, o in zip(reads, times["facematch"][0])), 2),
         "fill_seconds": round(filled, 2),
-        "memory_over_floats": round(memory / vectors.nbytes, 3),
+        "memory_over_floats": round(memory / (4 * n * dim), 3),
         "faiss": faiss.__version__, "usearch": usearch.__version__, "machine": platform.machine(),
         "processor": processor(), "cores": os.cpu_count()}
     ours.close()
@@ -250,7 +253,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--singles", type=int, default=5, help="queries one by one, per round")
     parser.add_argument("--sizes", default=",".join(f"{n}x{d}" for n, d in SIZES),
-                        help="such as 10000000x128, which takes 15 GB of memory")
+                        help="such as 10000000x128, which takes 10 GB of memory")
     options = parser.parse_args()
     faiss.omp_set_num_threads(1)
     for size in options.sizes.split(","):
