@@ -21,12 +21,14 @@ extern "C" {
 /** People and their templates. Opaque; close with fm_gallery_close. */
 typedef struct fm_gallery fm_gallery;
 
-#define FM_ID_MAX 255            /**< bytes of an identity's id, 1..FM_ID_MAX, UTF-8 */
-#define FM_DISPLAY_NAME_MAX 255  /**< bytes of a display name, UTF-8 */
-#define FM_LABEL_MAX 63          /**< bytes of a template's label, UTF-8 */
-#define FM_METADATA_MAX 65536    /**< bytes of an identity's metadata, one JSON object */
-#define FM_LIMIT_TEMPLATES 64    /**< templates of one identity */
-#define FM_LIMIT_MATCHES 1000    /**< identities told per query */
+#define FM_ID_MAX           255   /**< bytes of an identity's id, 1..FM_ID_MAX, UTF-8 */
+#define FM_DISPLAY_NAME_MAX 255   /**< bytes of a display name, UTF-8 */
+#define FM_LABEL_MAX        63    /**< bytes of a template's label, UTF-8 */
+#define FM_METADATA_MAX     65536 /**< bytes of an identity's metadata, one JSON object */
+#define FM_LIMIT_TEMPLATES  64    /**< templates of one identity */
+#define FM_LIMIT_MATCHES    1000  /**< identities told per query */
+#define FM_GALLERY_KEY_SIZE 32    /**< bytes of a key */
+#define FM_PASSPHRASE_MAX   1024  /**< bytes of a passphrase */
 
 typedef int32_t fm_gallery_mode;
 enum {
@@ -35,25 +37,48 @@ enum {
     FM_GALLERY_READ_ONLY = 3 /**< writes are refused with FM_E_PERMISSION */
 };
 
+/** Gives the key of a gallery, from a key ring, a device or a person.
+ *
+ * @param      user  as given in fm_gallery_key.
+ * @param[out] key   uint8[FM_GALLERY_KEY_SIZE]; wiped by the library after use.
+ * @return FM_OK, or the status that the call is to fail with.
+ * Threads: the calling thread; it must not use the gallery. */
+typedef fm_status (*fm_key_fn)(void *user, uint8_t key[FM_GALLERY_KEY_SIZE]);
+
+/** The key of a sealed gallery: exactly one of bytes, passphrase and callback is given. All is
+ * borrowed during the call; the library wipes its copies. docs/sealed-galleries.md. */
+typedef struct fm_gallery_key {
+    uint32_t struct_size;   /**< sizeof(fm_gallery_key), set by fm_gallery_key_init */
+    int32_t reserved;       /**< 0 */
+    const uint8_t *bytes;   /**< uint8[size], random; or NULL */
+    size_t size;            /**< FM_GALLERY_KEY_SIZE with bytes, else 0 */
+    const char *passphrase; /**< 1..FM_PASSPHRASE_MAX bytes, used as they are; or NULL */
+    fm_key_fn callback;     /**< asked at least once; or NULL */
+    void *user;             /**< passed to callback */
+    /* --- 0.1 ends here, append below --- */
+} fm_gallery_key;
+
 /** Options of fm_gallery_open. Zero means default everywhere. */
 typedef struct fm_gallery_options {
-    uint32_t struct_size;   /**< sizeof(fm_gallery_options), set by fm_gallery_options_init */
-    fm_gallery_mode mode;   /**< default FM_GALLERY_CREATE */
-    int32_t timeout_ms;     /**< how long to wait for another process's write; default 5,000 */
-    int32_t threads;        /**< cores that one search may use, 1..256; default 1. The answers are
-                                 the same whatever their number */
+    uint32_t struct_size; /**< sizeof(fm_gallery_options), set by fm_gallery_options_init */
+    fm_gallery_mode mode; /**< default FM_GALLERY_CREATE */
+    int32_t timeout_ms;   /**< how long to wait for another process's write; default 5,000 */
+    int32_t threads;      /**< cores that one search may use, 1..256; default 1. The answers are
+                               the same whatever their number */
+    const fm_gallery_key *key; /**< of a sealed gallery; one that is made is sealed with it */
     /* --- 0.1 ends here, append below --- */
 } fm_gallery_options;
 
 /** What a gallery says about itself. */
 typedef struct fm_gallery_info {
-    uint32_t struct_size;            /**< sizeof(fm_gallery_info), set by the caller */
-    int32_t dim;                     /**< floats of a template */
+    uint32_t struct_size; /**< sizeof(fm_gallery_info), set by the caller */
+    int32_t dim;          /**< floats of a template */
     int64_t identities;
     int64_t templates;
     int64_t created_ms;              /**< milliseconds since 1970-01-01 UTC */
     char model_id[FM_MODEL_ID_SIZE]; /**< the model it is pinned to */
     char model_name[64];             /**< for people to read; cut if longer */
+    int32_t sealed;                  /**< 1: it opens only with a key */
     /* --- 0.1 ends here, append below --- */
 } fm_gallery_info;
 
@@ -73,7 +98,7 @@ typedef struct fm_template {
     int64_t created_ms;  /**< milliseconds since 1970-01-01 UTC */
     float quality;       /**< as given or measured at enrolment, 0..1; NaN when neither */
     char label[FM_LABEL_MAX + 1];
-    int32_t reserved;    /**< 0 */
+    int32_t reserved; /**< 0 */
 } fm_template;
 
 /** What to store beside a template. Zero means default everywhere. */
@@ -97,9 +122,9 @@ typedef struct fm_enrollment {
     uint32_t struct_size; /**< sizeof(fm_enrollment), set by the caller */
     int32_t new_identity; /**< 1: the identity did not exist before */
     int64_t template_id;
-    int32_t templates;    /**< of the identity, this one included */
-    int32_t face_count;   /**< faces found in the photograph; 0 when none was looked for */
-    fm_face face;         /**< the face that was enrolled; all zero when none was looked for */
+    int32_t templates;  /**< of the identity, this one included */
+    int32_t face_count; /**< faces found in the photograph; 0 when none was looked for */
+    fm_face face;       /**< the face that was enrolled; all zero when none was looked for */
     /* --- 0.1 ends here, append below --- */
 } fm_enrollment;
 
@@ -153,6 +178,13 @@ typedef struct fm_identification {
  * Threads: any.   Since: 0.1. */
 FM_API void fm_gallery_options_init(fm_gallery_options *options, uint32_t struct_size);
 
+/** Fill a key with zeros: none is given yet.
+ *
+ * @param[out] key          written up to struct_size bytes; NULL is a no-op.
+ * @param      struct_size  sizeof(fm_gallery_key) of the caller.
+ * Threads: any.   Since: 0.1. */
+FM_API void fm_gallery_key_init(fm_gallery_key *key, uint32_t struct_size);
+
 /** Fill options with defaults.
  *
  * @param[out] options      written up to struct_size bytes; NULL is a no-op.
@@ -177,8 +209,11 @@ FM_API void fm_identify_options_init(fm_identify_options *options, uint32_t stru
  * @param[out] err      optional error detail; names the file.
  * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_NOT_FOUND; FM_E_MODEL_MISMATCH (made with another
  *   model; both are named); FM_E_CORRUPT (not a gallery, damaged); FM_E_VERSION (made by a newer
- *   library); FM_E_UNSUPPORTED (another scheme); FM_E_IO; FM_E_BUSY; FM_E_PERMISSION; FM_E_NO_MEMORY.
- * Threads: any.   Cost: reads all templates into memory.   Since: 0.1. */
+ *   library); FM_E_UNSUPPORTED (another scheme); FM_E_IO; FM_E_BUSY; FM_E_PERMISSION (may not be
+ *   written; sealed, and the key is missing or another); FM_E_STATE (a key for one that is not
+ *   sealed); what the key's callback answers; FM_E_NO_MEMORY.
+ * Threads: any.   Cost: reads all templates into memory; a passphrase takes 256 MiB and about a
+ *   second.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_gallery_open(fm_gallery **out, const char *uri,
                                               const fm_model *model,
                                               const fm_gallery_options *options, fm_error *err);
@@ -257,6 +292,23 @@ FM_API FM_NODISCARD fm_status fm_gallery_remove(fm_gallery *gallery, const char 
  * Threads: synchronised.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_gallery_remove_template(fm_gallery *gallery, const char *id,
                                                          int64_t template_id, fm_error *err);
+
+/** Change the key of a gallery, or seal one that was plain. All rows are sealed anew, and the file
+ * is rebuilt, so that nothing that the old key opens is left in it. Durable when the call returns.
+ *
+ * Other handles of the gallery get FM_E_PERMISSION from then on: they have to be opened anew.
+ *
+ * @param[in]  gallery  open for writing; stays open.
+ * @param[in]  key      the new key; not NULL: a sealed gallery is made plain only by exporting it.
+ * @param[out] err      optional error detail.
+ * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_PERMISSION (read-only; another process changed the
+ *   key); FM_E_CORRUPT (a row is damaged: nothing was changed); FM_E_BUSY; FM_E_IO; what the key's
+ *   callback answers; FM_E_NO_MEMORY.
+ * Threads: synchronised.   Cost: writes the whole gallery, twice; rebuilding takes as much memory
+ * as the file is large.   Since: 0.1. Note: rows in the old form may remain in the file where
+ * another process keeps it from being rebuilt; the log listener is told. They do in backups. */
+FM_API FM_NODISCARD fm_status fm_gallery_rekey(fm_gallery *gallery, const fm_gallery_key *key,
+                                               fm_error *err);
 
 /** Look an identity up.
  *

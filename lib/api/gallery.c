@@ -13,6 +13,7 @@
 enum {
     GALLERY_OPTIONS_0_1 = sizeof(fm_gallery_options),
     GALLERY_INFO_0_1 = sizeof(fm_gallery_info),
+    GALLERY_KEY_0_1 = sizeof(fm_gallery_key),
     ENROLL_OPTIONS_0_1 = sizeof(fm_enroll_options),
     GATE_REPORT_0_1 = sizeof(fm_gate_report),
     ENROLLMENT_0_1 = sizeof(fm_enrollment),
@@ -25,6 +26,11 @@ enum {
 void fm_gallery_options_init(fm_gallery_options *options, uint32_t struct_size)
 {
     fmi_options_init(options, struct_size);
+}
+
+void fm_gallery_key_init(fm_gallery_key *key, uint32_t struct_size)
+{
+    fmi_options_init(key, struct_size);
 }
 
 void fm_enroll_options_init(fm_enroll_options *options, uint32_t struct_size)
@@ -69,6 +75,46 @@ static fm_status check_optional_output(const void *out, uint32_t min_size, const
     return out ? fmi_output_check(out, min_size, name, err) : FM_OK;
 }
 
+/* --- keys --- */
+
+static fm_status check_passphrase(const char *passphrase, fm_error *err)
+{
+    size_t length = strnlen(passphrase, FM_PASSPHRASE_MAX + 1);
+    if (length < 1 || length > FM_PASSPHRASE_MAX)
+        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "the passphrase has %s bytes, expected 1 to %d",
+                        length ? "too many" : "no", FM_PASSPHRASE_MAX);
+    return FM_OK;
+}
+
+static fm_status read_key(fm_gallery_key *own, const fm_gallery_key *key, fm_error *err)
+{
+    fm_status status =
+        fmi_options_read(own, sizeof *own, key, GALLERY_KEY_0_1, "fm_gallery_key", err);
+    if (status != FM_OK)
+        return status;
+    if (own->reserved != 0)
+        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "fm_gallery_key.reserved is not 0");
+    if ((own->bytes != NULL) + (own->passphrase != NULL) + (own->callback != NULL) != 1)
+        return fmi_fail(err, FM_E_INVALID_ARGUMENT,
+                        "exactly one of fm_gallery_key's bytes, passphrase and callback is needed");
+    if (own->size != (own->bytes ? FM_GALLERY_KEY_SIZE : 0))
+        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "fm_gallery_key.size is %zu, expected %d",
+                        own->size, own->bytes ? FM_GALLERY_KEY_SIZE : 0);
+    return own->passphrase ? check_passphrase(own->passphrase, err) : FM_OK;
+}
+
+fm_status fm_gallery_rekey(fm_gallery *gallery, const fm_gallery_key *key, fm_error *err)
+{
+    fm_gallery_key own;
+    fm_status status;
+    if (!gallery || !key)
+        return fail_null(err, gallery ? "key" : "gallery");
+    status = read_key(&own, key, err);
+    if (status == FM_OK)
+        status = check_writable(gallery, err);
+    return status == FM_OK ? fmi_gallery_rekey(gallery, &own, err) : status;
+}
+
 /* --- opening --- */
 
 static fm_status check_open(const fm_model *model, const fm_gallery_options *options, fm_error *err)
@@ -91,6 +137,7 @@ fm_status fm_gallery_open(fm_gallery **out, const char *uri, const fm_model *mod
                           const fm_gallery_options *options, fm_error *err)
 {
     fm_gallery_options own;
+    fm_gallery_key key;
     fm_status status;
     if (!out || !uri)
         return fail_null(err, out ? "uri" : "out");
@@ -98,6 +145,10 @@ fm_status fm_gallery_open(fm_gallery **out, const char *uri, const fm_model *mod
         fmi_options_read(&own, sizeof own, options, GALLERY_OPTIONS_0_1, "fm_gallery_options", err);
     if (status == FM_OK)
         status = check_open(model, &own, err);
+    if (status == FM_OK && own.key) {
+        status = read_key(&key, own.key, err);
+        own.key = &key;
+    }
     return status == FM_OK ? fmi_gallery_open(out, uri, model, &own, err) : status;
 }
 
@@ -118,6 +169,7 @@ fm_status fm_gallery_describe(fm_gallery *gallery, fm_gallery_info *info, fm_err
     if (status != FM_OK)
         return status;
     result.dim = gallery->store->pin.dim;
+    result.sealed = gallery->store->sealed;
     result.created_ms = gallery->store->pin.created_ms;
     memcpy(result.model_id, gallery->store->pin.model_id, sizeof result.model_id);
     memcpy(result.model_name, gallery->store->pin.model_name, sizeof result.model_name);

@@ -163,6 +163,23 @@ void fmi_pages_free(void *pages, size_t size)
     munmap(pages, size);
 }
 
+void *fmi_secret_alloc(size_t size)
+{
+    void *block = NULL;
+    if (sodium_init() >= 0 && allocation_may_pass())
+        block = count_block(sodium_malloc(size));
+    fmi_wipe(block, size); /* sodium_malloc fills it with a pattern */
+    return block;
+}
+
+void fmi_secret_free(void *block)
+{
+    if (!block)
+        return;
+    atomic_fetch_sub_explicit(&live_blocks, 1, memory_order_relaxed);
+    sodium_free(block);
+}
+
 void fmi_memory_fail_after(long successes)
 {
     atomic_store_explicit(&fail_after, successes, memory_order_relaxed);

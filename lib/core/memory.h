@@ -30,6 +30,11 @@ void fmi_block_free(void *block);
 void *fmi_pages_alloc(size_t size, bool large);
 void fmi_pages_free(void *pages, size_t size);
 
+/* For keys: zeroed, kept out of swap and core dumps where the system allows it, between pages that
+ * must not be touched; wiped when freed. */
+void *fmi_secret_alloc(size_t size);
+void fmi_secret_free(void *block);
+
 bool fmi_mul_overflows(size_t a, size_t b, size_t *product);
 
 /* Tests only: let `successes` more allocations pass, then fail all; negative: never fail. */

@@ -96,7 +96,8 @@ static fm_status open_parts(fm_gallery *gallery, const char *path, const fm_mode
 {
     fmi_pin pin;
     fmi_store_config config = {NULL, gallery->mode,
-                               options->timeout_ms ? options->timeout_ms : DEFAULT_TIMEOUT_MS};
+                               options->timeout_ms ? options->timeout_ms : DEFAULT_TIMEOUT_MS,
+                               options->key};
     const fmi_index_config index_config = {.threads = options->threads};
     fm_status status;
     if (model) {
@@ -201,6 +202,20 @@ fm_status fmi_gallery_remove(fm_gallery *gallery, const char *id, int64_t templa
     if (removed)
         *removed = removal.templates;
     return FM_OK;
+}
+
+/* What is in memory stays good. The rewrite that the store counts is ours. */
+fm_status fmi_gallery_rekey(fm_gallery *gallery, const fm_gallery_key *key, fm_error *err)
+{
+    fm_status status;
+    pthread_mutex_lock(&gallery->store_lock);
+    status = gallery->store->ops->rekey(gallery->store, key, err);
+    if (status == FM_OK) {
+        gallery->sync.rewrites++;
+        gallery->sync.valid = false;
+    }
+    pthread_mutex_unlock(&gallery->store_lock);
+    return status;
 }
 
 /* --- reading --- */

@@ -37,6 +37,8 @@ fm_status fmi_gallery_admit(fm_gallery *gallery, const fmi_new_template *add,
 fm_status fmi_gallery_remove(fm_gallery *gallery, const char *id, int64_t template_id,
                              size_t *removed, fm_error *err);
 
+fm_status fmi_gallery_rekey(fm_gallery *gallery, const fm_gallery_key *key, fm_error *err);
+
 fm_status fmi_gallery_count(fm_gallery *gallery, int64_t *identities, int64_t *templates,
                             fm_error *err);
 fm_status fmi_gallery_get(fm_gallery *gallery, const char *id, fm_identity *out, fm_error *err);

@@ -6,6 +6,7 @@
 #include <sqlite3.h>
 
 typedef struct fmi_sqlite_kept fmi_sqlite_kept;
+typedef struct fmi_sealing fmi_sealing;
 
 typedef struct fmi_sqlite {
     fmi_store base;
@@ -14,7 +15,13 @@ typedef struct fmi_sqlite {
     sqlite3_stmt *data_version;
     float *vector;         /* float32[dim], working memory */
     fmi_sqlite_kept *kept; /* prepared statements, for use again; NULL: none */
+    fmi_sealing *sealing;  /* NULL: plain */
 } fmi_sqlite;
+
+/* What is selected of a row wherever it is read: the functions below go by these places. */
+#define FMI_IDENTITY_COLUMNS "identity_no, id, display_name, created_ms, updated_ms"
+#define FMI_TEMPLATE_COLUMNS "template_id, t.identity_no, t.created_ms, vector, quality, label"
+enum { FMI_COLUMN_VECTOR = 3 };
 
 /* sqlite_statement.c: statements, values, errors */
 fm_status fmi_sqlite_fail(const fmi_sqlite *s, int rc, fm_error *err);
@@ -37,10 +44,11 @@ fm_status fmi_sqlite_run(const fmi_sqlite *s, sqlite3_stmt *stmt, fm_error *err)
 /* "" to max bytes of UTF-8 without NUL, else FM_E_CORRUPT; out[max + 1]. */
 fm_status fmi_sqlite_text(const fmi_sqlite *s, sqlite3_stmt *stmt, int column, char *out,
                           size_t max, fm_error *err);
-/* A template's vector into s->vector. */
+/* A template's vector into s->vector, from a plain column or from bytes. */
 fm_status fmi_sqlite_vector(fmi_sqlite *s, sqlite3_stmt *stmt, int column, fm_error *err);
 /* Copy the log into the file and cut it to nothing. FM_E_BUSY when a reader is in the way. */
 fm_status fmi_sqlite_empty_log(const fmi_sqlite *s, fm_error *err);
+fm_status fmi_sqlite_vector_bytes(fmi_sqlite *s, const unsigned char *bytes, fm_error *err);
 void fmi_sqlite_rollback(const fmi_sqlite *s);
 fm_status fmi_sqlite_commit(const fmi_sqlite *s, fm_error *err);
 
@@ -58,6 +66,17 @@ fm_status fmi_sqlite_compact(fmi_store *store, fm_error *err);
 /* sqlite_open.c: s->db, checked to be a gallery of this version, and s->base.pin */
 fm_status fmi_sqlite_connect(fmi_sqlite *s, const fmi_store_config *config, fm_error *err);
 int64_t fmi_sqlite_now_ms(void);
+fm_status fmi_sqlite_set_version(const fmi_sqlite *s, bool sealed, fm_error *err);
+
+/* store_sqlite.c */
+fm_status fmi_sqlite_data_version(const fmi_sqlite *s, uint32_t *version, fm_error *err);
+/* About a template but its vector; in sealed galleries that, too, into s->vector. */
+fm_status fmi_sqlite_template(fmi_sqlite *s, sqlite3_stmt *stmt, fm_template *out, fm_error *err);
+fm_status fmi_sqlite_identity(const fmi_sqlite *s, sqlite3_stmt *stmt, fm_identity *out,
+                              fm_error *err);
+
+/* sqlite_rekey.c */
+fm_status fmi_sqlite_rekey(fmi_store *store, const fm_gallery_key *key, fm_error *err);
 
 /* sqlite_scrub.c: bytes that must be found in no file once they are removed */
 enum { FMI_TRACE_BYTES = 16, FMI_TRACES = 2 * (FM_LIMIT_TEMPLATES + 3) };
@@ -71,5 +90,6 @@ typedef struct fmi_traces {
 void fmi_traces_add(fmi_traces *traces, const void *bytes, size_t size);
 /* false: copies may remain */
 bool fmi_sqlite_scrub(const fmi_sqlite *s, const fmi_traces *traces);
+bool fmi_sqlite_rebuild(const fmi_sqlite *s);
 
 #endif

@@ -10,6 +10,7 @@
 #include "core/memory.h"
 #include "core/text.h"
 #include "gallery/sqlite.h"
+#include "gallery/sqlite_seal.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
@@ -21,7 +22,9 @@
 
 enum {
     APPLICATION_ID = 0x464D4701, /* "FMG", 1 */
-    SCHEMA_VERSION = 1,
+    PLAIN_VERSION = 1,
+    SEALED_VERSION = 2, /* the same tables, with other things in them: sqlite_seal.h */
+    SCHEMA_VERSION = 2,
     LONGEST_VALUE = 1 << 20, /* bytes; the longest vector has 2^18, metadata 2^16 */
     NAME_TRIES = 16
 };
@@ -130,20 +133,38 @@ static fm_status put_pin(const fmi_sqlite *s, const fmi_pin *pin, fm_error *err)
     return status;
 }
 
-static fm_status fill_new_file(fmi_sqlite *s, const fmi_pin *pin, fm_error *err)
+fm_status fmi_sqlite_set_version(const fmi_sqlite *s, bool sealed, fm_error *err)
 {
-    char sql[128];
+    char sql[64];
+    snprintf(sql, sizeof sql, "PRAGMA user_version=%d", sealed ? SEALED_VERSION : PLAIN_VERSION);
+    return fmi_sqlite_exec(s, sql, err);
+}
+
+static fm_status read_pin(fmi_sqlite *s, fm_error *err);
+
+static fm_status seal_new_file(fmi_sqlite *s, const fm_gallery_key *key, fm_error *err)
+{
+    fm_status status = read_pin(s, err);
+    return status == FM_OK ? fmi_sealed_create(s, key, err) : status;
+}
+
+static fm_status fill_new_file(fmi_sqlite *s, const fmi_store_config *config, fm_error *err)
+{
+    char sql[64];
     fm_status status = configure(s, err);
     if (status == FM_OK)
         status = fmi_sqlite_exec(s, "PRAGMA journal_mode=WAL; BEGIN IMMEDIATE", err);
-    snprintf(sql, sizeof sql, "PRAGMA application_id=%d; PRAGMA user_version=%d", APPLICATION_ID,
-             SCHEMA_VERSION);
+    snprintf(sql, sizeof sql, "PRAGMA application_id=%d", APPLICATION_ID);
     if (status == FM_OK)
         status = fmi_sqlite_exec(s, sql, err);
+    if (status == FM_OK)
+        status = fmi_sqlite_set_version(s, config->key != NULL, err);
     for (size_t i = 0; i < SCHEMA_ITEMS && status == FM_OK; i++)
         status = fmi_sqlite_exec(s, schema[i].sql, err);
     if (status == FM_OK)
-        status = put_pin(s, pin, err);
+        status = put_pin(s, config->pin, err);
+    if (status == FM_OK && config->key)
+        status = seal_new_file(s, config->key, err);
     if (status == FM_OK)
         status = fmi_sqlite_commit(s, err);
     if (status == FM_OK)
@@ -227,7 +248,7 @@ static fm_status create_file(fmi_sqlite *s, const char *path, const fmi_store_co
         return fmi_fail_context(err, status, "%s", s->path);
     status = open_file(s, draft, SQLITE_OPEN_READWRITE, config->timeout_ms, err);
     if (status == FM_OK)
-        status = fill_new_file(s, config->pin, err);
+        status = fill_new_file(s, config, err);
     close_file(s);
     if (status == FM_OK && take_name(draft, path) != 0)
         status = fmi_fail(err, FM_E_IO, "%s: %s", s->path, strerror(errno));
@@ -240,7 +261,7 @@ static fm_status create_file(fmi_sqlite *s, const char *path, const fmi_store_co
 
 /* --- checking what is there --- */
 
-static fm_status check_version(const fmi_sqlite *s, fm_error *err)
+static fm_status check_version(const fmi_sqlite *s, bool *sealed, fm_error *err)
 {
     int64_t application = 0, version = 0;
     fm_status status = fmi_sqlite_integer(s, "PRAGMA application_id", &application, err);
@@ -248,6 +269,7 @@ static fm_status check_version(const fmi_sqlite *s, fm_error *err)
         status = fmi_sqlite_integer(s, "PRAGMA user_version", &version, err);
     if (status != FM_OK)
         return status;
+    *sealed = version == SEALED_VERSION;
     if (application != APPLICATION_ID || version < 1)
         return fmi_fail(err, FM_E_CORRUPT, "%s is not a gallery", s->path);
     if (version > SCHEMA_VERSION)
@@ -352,13 +374,16 @@ static fm_status check_pin(const fmi_sqlite *s, const fmi_pin *model, fm_error *
 
 static fm_status check_file(fmi_sqlite *s, const fmi_store_config *config, fm_error *err)
 {
-    fm_status status = check_version(s, err);
+    bool sealed = false;
+    fm_status status = check_version(s, &sealed, err);
     if (status == FM_OK)
         status = configure(s, err);
     if (status == FM_OK)
         status = check_schema(s, err);
     if (status == FM_OK)
         status = read_pin(s, err);
+    if (status == FM_OK)
+        status = fmi_sealed_unlock(s, config->key, sealed, err);
     return status == FM_OK ? check_pin(s, config->pin, err) : status;
 }
 

@@ -110,12 +110,15 @@ static bool file_has_trace(const fmi_sqlite *s, const fmi_traces *traces)
     return found;
 }
 
+bool fmi_sqlite_rebuild(const fmi_sqlite *s)
+{
+    return sqlite3_exec(s->db, "VACUUM", NULL, NULL, NULL) == SQLITE_OK &&
+           fmi_sqlite_empty_log(s, NULL) == FM_OK;
+}
+
 bool fmi_sqlite_scrub(const fmi_sqlite *s, const fmi_traces *traces)
 {
     if (fmi_sqlite_empty_log(s, NULL) != FM_OK)
         return false;
-    if (!file_has_trace(s, traces))
-        return true;
-    return sqlite3_exec(s->db, "VACUUM", NULL, NULL, NULL) == SQLITE_OK &&
-           fmi_sqlite_empty_log(s, NULL) == FM_OK;
+    return !file_has_trace(s, traces) || fmi_sqlite_rebuild(s);
 }

@@ -3,6 +3,7 @@
 #include "core/text.h"
 #include "gallery/check.h"
 #include "gallery/sqlite.h"
+#include "gallery/sqlite_seal.h"
 #include <math.h>
 #include <string.h>
 
@@ -167,18 +168,11 @@ fm_status fmi_sqlite_text(const fmi_sqlite *s, sqlite3_stmt *stmt, int column, c
     return FM_OK;
 }
 
-fm_status fmi_sqlite_vector(fmi_sqlite *s, sqlite3_stmt *stmt, int column, fm_error *err)
+fm_status fmi_sqlite_vector_bytes(fmi_sqlite *s, const unsigned char *bytes, fm_error *err)
 {
     size_t dim = (size_t)s->base.pin.dim;
     bool finite = true, zero = true;
-    const unsigned char *blob;
-    if (sqlite3_column_type(stmt, column) != SQLITE_BLOB ||
-        (size_t)sqlite3_column_bytes(stmt, column) != dim * sizeof(float))
-        return fmi_sqlite_corrupt(s, "a template has the wrong length", err);
-    blob = sqlite3_column_blob(stmt, column);
-    if (!blob)
-        return fmi_fail_memory(err);
-    fmi_vector_from_le(s->vector, blob, dim);
+    fmi_vector_from_le(s->vector, bytes, dim);
     for (size_t i = 0; i < dim; i++) {
         finite = finite && isfinite(s->vector[i]);
         zero = zero && s->vector[i] == 0;
@@ -186,16 +180,30 @@ fm_status fmi_sqlite_vector(fmi_sqlite *s, sqlite3_stmt *stmt, int column, fm_er
     return finite && !zero ? FM_OK : fmi_sqlite_corrupt(s, "a template is not a direction", err);
 }
 
+fm_status fmi_sqlite_vector(fmi_sqlite *s, sqlite3_stmt *stmt, int column, fm_error *err)
+{
+    size_t dim = (size_t)s->base.pin.dim;
+    const unsigned char *blob;
+    if (sqlite3_column_type(stmt, column) != SQLITE_BLOB ||
+        (size_t)sqlite3_column_bytes(stmt, column) != dim * sizeof(float))
+        return fmi_sqlite_corrupt(s, "a template has the wrong length", err);
+    blob = sqlite3_column_blob(stmt, column);
+    return blob ? fmi_sqlite_vector_bytes(s, blob, err) : fmi_fail_memory(err);
+}
+
 void fmi_sqlite_rollback(const fmi_sqlite *s)
 {
     /* fails only where SQLite has rolled back by itself */
     if (!sqlite3_get_autocommit(s->db))
         sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    fmi_sealed_forget_changes(s);
 }
 
 fm_status fmi_sqlite_commit(const fmi_sqlite *s, fm_error *err)
 {
-    fm_status status = fmi_sqlite_exec(s, "COMMIT", err);
+    fm_status status = fmi_sealed_count_changes(s, err);
+    if (status == FM_OK)
+        status = fmi_sqlite_exec(s, "COMMIT", err);
     if (status != FM_OK)
         fmi_sqlite_rollback(s);
     return status;

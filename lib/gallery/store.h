@@ -101,18 +101,22 @@ typedef struct fmi_store_ops {
     void (*end_read)(fmi_store *store);
     /* Give back unused room; no byte of what was removed or replaced stays in the store's files. */
     fm_status (*compact)(fmi_store *store, fm_error *err);
+    /* Seal everything anew, under another key; a removal's worth of rewrites. */
+    fm_status (*rekey)(fmi_store *store, const fm_gallery_key *key, fm_error *err);
 } fmi_store_ops;
 
 struct fmi_store {
     const fmi_store_ops *ops;
     fmi_pin pin;      /* as it is written in the store */
     const char *name; /* for messages */
+    bool sealed;
 };
 
 typedef struct fmi_store_config {
     const fmi_pin *pin; /* of the model; NULL: any, and nothing is created */
     fm_gallery_mode mode;
     int32_t timeout_ms;
+    const fm_gallery_key *key; /* NULL: plain */
 } fmi_store_config;
 
 /* store_sqlite.c */

@@ -2,6 +2,7 @@
 #include "core/memory.h"
 #include "gallery/check.h"
 #include "gallery/sqlite.h"
+#include "gallery/sqlite_seal.h"
 #include <math.h>
 #include <string.h>
 
@@ -18,6 +19,7 @@ static void sqlite_close_store(fmi_store *store)
     sqlite3_close(s->db); /* the last one to close empties the log and removes it */
     if (s->vector)
         fmi_free_wiped(s->vector, (size_t)s->base.pin.dim * sizeof *s->vector);
+    fmi_sealing_free(s->sealing);
     fmi_free(s->path);
     fmi_free(s);
 }
@@ -28,7 +30,7 @@ static fm_status reuse_for(const fmi_sqlite *s, sqlite3_stmt **out, const char *
 {
     fm_status status = fmi_sqlite_reuse(s, out, sql, err);
     if (status == FM_OK)
-        sqlite3_bind_text(*out, 1, id, -1, SQLITE_STATIC);
+        fmi_sqlite_bind_id(s, *out, 1, id);
     return status;
 }
 
@@ -95,7 +97,7 @@ static fm_status count_templates(const fmi_sqlite *s, int64_t no, int64_t *count
 
 /* --- keeping a copy up to date --- */
 
-static fm_status read_data_version(const fmi_sqlite *s, uint32_t *version, fm_error *err)
+fm_status fmi_sqlite_data_version(const fmi_sqlite *s, uint32_t *version, fm_error *err)
 {
     bool row = false;
     fm_status status = fmi_sqlite_step(s, s->data_version, &row, err);
@@ -109,20 +111,32 @@ static fm_status sqlite_changed(fmi_store *store, const fmi_sync *sync, bool *ch
                                 fm_error *err)
 {
     uint32_t version = 0;
-    fm_status status = read_data_version(self(store), &version, err);
+    fm_status status = fmi_sqlite_data_version(self(store), &version, err);
     if (status == FM_OK)
         *changed = !sync->valid || version != sync->token;
     return status;
 }
 
+static fm_status read_id(const fmi_sqlite *s, sqlite3_stmt *stmt, fm_identity *out, fm_error *err)
+{
+    return s->sealing ? fmi_sealed_identity(s, stmt, out, err)
+                      : fmi_sqlite_text(s, stmt, 1, out->id, FM_ID_MAX, err);
+}
+
+static fm_status read_vector(fmi_sqlite *s, sqlite3_stmt *stmt, fm_error *err)
+{
+    return s->sealing ? fmi_sealed_template(s, stmt, NULL, err)
+                      : fmi_sqlite_vector(s, stmt, FMI_COLUMN_VECTOR, err);
+}
+
 static fm_status sync_identities(fmi_sqlite *s, fmi_sync *sync, const fmi_sync_target *target,
                                  fm_error *err)
 {
-    char id[FM_ID_MAX + 1];
+    fm_identity one;
     sqlite3_stmt *stmt;
     bool row;
     fm_status status = fmi_sqlite_prepare(s, &stmt,
-                                          "SELECT identity_no, id FROM identities "
+                                          "SELECT " FMI_IDENTITY_COLUMNS " FROM identities "
                                           "WHERE identity_no > ? ORDER BY identity_no",
                                           err);
     if (status != FM_OK)
@@ -130,10 +144,10 @@ static fm_status sync_identities(fmi_sqlite *s, fmi_sync *sync, const fmi_sync_t
     sqlite3_bind_int64(stmt, 1, sync->last_identity);
     while ((status = fmi_sqlite_step(s, stmt, &row, err)) == FM_OK && row) {
         int64_t no = sqlite3_column_int64(stmt, 0);
-        status = no > sync->last_identity ? fmi_sqlite_text(s, stmt, 1, id, FM_ID_MAX, err)
+        status = no > sync->last_identity ? read_id(s, stmt, &one, err)
                                           : fmi_sqlite_corrupt(s, "identities repeat", err);
         if (status == FM_OK)
-            status = target->identity(target->user, no, id, err);
+            status = target->identity(target->user, no, one.id, err);
         if (status != FM_OK)
             break;
         sync->last_identity = no;
@@ -155,7 +169,7 @@ static fm_status sync_templates(fmi_sqlite *s, fmi_sync *sync, const fmi_sync_ta
     sqlite3_stmt *stmt;
     bool row;
     fm_status status = fmi_sqlite_prepare(s, &stmt,
-                                          "SELECT template_id, identity_no, vector FROM templates "
+                                          "SELECT " FMI_TEMPLATE_COLUMNS " FROM templates t "
                                           "WHERE template_id > ? ORDER BY template_id",
                                           err);
     if (status != FM_OK)
@@ -163,7 +177,7 @@ static fm_status sync_templates(fmi_sqlite *s, fmi_sync *sync, const fmi_sync_ta
     sqlite3_bind_int64(stmt, 1, sync->last_template);
     while ((status = fmi_sqlite_step(s, stmt, &row, err)) == FM_OK && row) {
         int64_t id = sqlite3_column_int64(stmt, 0);
-        status = id > sync->last_template ? fmi_sqlite_vector(s, stmt, 2, err)
+        status = id > sync->last_template ? read_vector(s, stmt, err)
                                           : fmi_sqlite_corrupt(s, "templates repeat", err);
         if (status == FM_OK)
             status = tell_template(s, target, sqlite3_column_int64(stmt, 1), id, err);
@@ -180,7 +194,8 @@ static fm_status sync_inside(fmi_sqlite *s, fmi_sync *sync, const fmi_sync_targe
 {
     uint32_t version = 0;
     int64_t rewrites = 0;
-    fm_status status = read_data_version(s, &version, err);
+    bool whole;
+    fm_status status = fmi_sqlite_data_version(s, &version, err);
     if (status == FM_OK)
         status =
             fmi_sqlite_integer(s, "SELECT value FROM meta WHERE key = 'rewrites'", &rewrites, err);
@@ -190,9 +205,13 @@ static fm_status sync_inside(fmi_sqlite *s, fmi_sync *sync, const fmi_sync_targe
         target->clear(target->user);
         *sync = (fmi_sync){.rewrites = rewrites};
     }
+    whole = sync->last_identity == 0 && sync->last_template == 0;
+    fmi_sealed_begin_tally(s);
     status = sync_identities(s, sync, target, err);
     if (status == FM_OK)
         status = sync_templates(s, sync, target, err);
+    if (status == FM_OK && whole)
+        status = fmi_sealed_check_tally(s, err);
     if (status == FM_OK) {
         sync->token = version;
         sync->valid = true;
@@ -207,7 +226,7 @@ static fm_status sqlite_sync(fmi_store *store, fmi_sync *sync, const fmi_sync_ta
     fm_status status = fmi_sqlite_exec(s, "BEGIN", err);
     if (status != FM_OK)
         return status;
-    status = sync_inside(s, sync, target, err);
+    status = fmi_sealed_explain(s, sync_inside(s, sync, target, err), err);
     fmi_wipe(s->vector, (size_t)s->base.pin.dim * sizeof *s->vector);
     fmi_sqlite_rollback(s); /* it has only read */
     return status;
@@ -250,7 +269,10 @@ static fm_status write_identity(const fmi_sqlite *s, const char *sql, const fmi_
 static fm_status insert_identity(const fmi_sqlite *s, const fmi_new_template *add, int64_t now,
                                  int64_t *no, fm_error *err)
 {
-    fm_status status = write_identity(
+    fm_status status;
+    if (s->sealing)
+        return fmi_sealed_insert_identity(s, add, now, no, err);
+    status = write_identity(
         s,
         "INSERT INTO identities (id, display_name, metadata, created_ms, updated_ms) "
         "VALUES (?1, coalesce(?2, ''), coalesce(?3, '{}'), ?5, ?4)",
@@ -269,6 +291,9 @@ static fm_status update_identity(const fmi_sqlite *s, const fmi_new_template *ad
     if (*templates >= FM_LIMIT_TEMPLATES)
         return fmi_fail(err, FM_E_LIMIT, "identity %s has %lld templates, the most that are kept",
                         add->id, (long long)*templates);
+    if (s->sealing)
+        return fmi_sealed_update_identity(s, no, add->display_name, add->metadata,
+                                          time_or(add->identity_updated_ms, now), err);
     return write_identity(s,
                           "UPDATE identities SET display_name = coalesce(?2, display_name), "
                           "metadata = coalesce(?3, metadata), updated_ms = ?4 WHERE id = ?1",
@@ -279,9 +304,12 @@ static fm_status insert_template(const fmi_sqlite *s, const fmi_new_template *ad
                                  int64_t no, fm_error *err)
 {
     size_t dim = (size_t)s->base.pin.dim, size = dim * sizeof(float);
-    unsigned char *blob = fmi_alloc(size);
+    unsigned char *blob;
     sqlite3_stmt *stmt = NULL;
     fm_status status;
+    if (s->sealing)
+        return fmi_sealed_insert_template(s, add, now, no, err);
+    blob = fmi_alloc(size);
     if (!blob)
         return fmi_fail_memory(err);
     status = fmi_sqlite_reuse(s, &stmt,
@@ -307,7 +335,9 @@ fm_status fmi_sqlite_add_inside(const fmi_sqlite *s, const fmi_new_template *add
                                 fm_enrollment *out, fm_error *err)
 {
     int64_t no = 0, templates = 0, now = fmi_sqlite_now_ms();
-    fm_status status = find_identity(s, add->id, &no, err);
+    fm_status status = fmi_sealed_guard(s, err);
+    if (status == FM_OK)
+        status = find_identity(s, add->id, &no, err);
     if (status != FM_OK)
         return status;
     out->new_identity = no == 0;
@@ -374,7 +404,7 @@ static fm_status trace_texts(const fmi_sqlite *s, const char *id, fmi_traces *tr
         return status;
     status = fmi_sqlite_step(s, stmt, &row, err);
     for (int i = 0; row && i < 3; i++) {
-        const void *text = sqlite3_column_text(stmt, i);
+        const void *text = sqlite3_column_blob(stmt, i);
         if (text)
             fmi_traces_add(traces, text, (size_t)sqlite3_column_bytes(stmt, i));
     }
@@ -393,21 +423,30 @@ static fm_status delete_identity(const fmi_sqlite *s, const char *id, int64_t no
     return status;
 }
 
+static fm_status touch_identity(const fmi_sqlite *s, int64_t no, fm_error *err)
+{
+    if (s->sealing)
+        return fmi_sealed_update_identity(s, no, NULL, NULL, fmi_sqlite_now_ms(), err);
+    return run_numbers(s, "UPDATE identities SET updated_ms = ?2 WHERE identity_no = ?1", no,
+                       fmi_sqlite_now_ms(), err);
+}
+
 static fm_status delete_template(const fmi_sqlite *s, int64_t no, int64_t template_id,
                                  fm_error *err)
 {
     fm_status status =
         run_numbers(s, "DELETE FROM templates WHERE template_id = ?", template_id, 0, err);
     if (status == FM_OK)
-        status = run_numbers(s, "UPDATE identities SET updated_ms = ?2 WHERE identity_no = ?1", no,
-                             fmi_sqlite_now_ms(), err);
+        status = touch_identity(s, no, err);
     return status;
 }
 
 static fm_status remove_inside(const fmi_sqlite *s, const char *id, int64_t template_id,
                                fmi_removal *out, fmi_traces *traces, fm_error *err)
 {
-    fm_status status = find_identity(s, id, &out->identity_no, err);
+    fm_status status = fmi_sealed_guard(s, err);
+    if (status == FM_OK)
+        status = find_identity(s, id, &out->identity_no, err);
     if (status == FM_OK && out->identity_no == 0)
         status = fail_no_identity(id, err);
     if (status == FM_OK)
@@ -420,6 +459,8 @@ static fm_status remove_inside(const fmi_sqlite *s, const char *id, int64_t temp
     if (status == FM_OK)
         status =
             fmi_sqlite_exec(s, "UPDATE meta SET value = value + 1 WHERE key = 'rewrites'", err);
+    if (status == FM_OK)
+        fmi_sealed_removed(s, template_id == 0, (int64_t)out->templates);
     return status;
 }
 
@@ -468,22 +509,32 @@ static fm_status sqlite_count(fmi_store *store, int64_t *identities, int64_t *te
 }
 
 #define IDENTITY_COLUMNS                                                                           \
-    "id, display_name, created_ms, updated_ms, "                                                   \
-    "(SELECT count(*) FROM templates t WHERE t.identity_no = i.identity_no)"
+    FMI_IDENTITY_COLUMNS                                                                           \
+    ", (SELECT count(*) FROM templates t WHERE t.identity_no = i.identity_no)"
+
+fm_status fmi_sqlite_identity(const fmi_sqlite *s, sqlite3_stmt *stmt, fm_identity *out,
+                              fm_error *err)
+{
+    fm_status status;
+    if (s->sealing)
+        return fmi_sealed_identity(s, stmt, out, err);
+    status = fmi_sqlite_text(s, stmt, 1, out->id, FM_ID_MAX, err);
+    if (status == FM_OK)
+        status = fmi_sqlite_text(s, stmt, 2, out->display_name, FM_DISPLAY_NAME_MAX, err);
+    out->created_ms = sqlite3_column_int64(stmt, 3);
+    out->updated_ms = sqlite3_column_int64(stmt, 4);
+    return status;
+}
 
 static fm_status read_identity(const fmi_sqlite *s, sqlite3_stmt *stmt, fm_identity *out,
                                fm_error *err)
 {
-    int64_t templates = sqlite3_column_int64(stmt, 4);
-    fm_status status = fmi_sqlite_text(s, stmt, 0, out->id, FM_ID_MAX, err);
-    if (status == FM_OK)
-        status = fmi_sqlite_text(s, stmt, 1, out->display_name, FM_DISPLAY_NAME_MAX, err);
+    int64_t templates = sqlite3_column_int64(stmt, 5);
+    fm_status status = fmi_sqlite_identity(s, stmt, out, err);
     if (status != FM_OK)
         return status;
     if (templates > FM_LIMIT_TEMPLATES)
         return fmi_sqlite_corrupt(s, "an identity has too many templates", err);
-    out->created_ms = sqlite3_column_int64(stmt, 2);
-    out->updated_ms = sqlite3_column_int64(stmt, 3);
     out->templates = (int32_t)templates;
     return FM_OK;
 }
@@ -501,10 +552,12 @@ static fm_status sqlite_get(fmi_store *store, const char *id, fm_identity *out, 
     status = fmi_sqlite_step(s, stmt, &row, err);
     if (status == FM_OK)
         status = row ? read_identity(s, stmt, &result, err) : fail_no_identity(id, err);
+    if (status == FM_OK && strcmp(result.id, id))
+        status = fmi_sqlite_corrupt(s, "an identity is found under another's id", err);
     if (status == FM_OK)
         *out = result;
     fmi_sqlite_done(s, stmt);
-    return status;
+    return fmi_sealed_explain(s, status, err);
 }
 
 /* A page is put together aside, because the caller's is to stay as it is when a later row fails. It
@@ -532,11 +585,30 @@ static fm_status page_add(page *p, const fmi_sqlite *s, sqlite3_stmt *stmt, fm_e
     return status;
 }
 
-static fm_status sqlite_list(fmi_store *store, const char *after_id, fm_identity *out,
-                             size_t capacity, size_t *count, fm_error *err)
+static fm_status list_by_number(const fmi_sqlite *s, const fmi_sealed_id *ids, size_t count,
+                                page *p, fm_error *err)
 {
-    fmi_sqlite *s = self(store);
-    page p = {NULL, 0, 0};
+    sqlite3_stmt *stmt;
+    bool row = false;
+    fm_status status = fmi_sqlite_prepare(
+        s, &stmt, "SELECT " IDENTITY_COLUMNS " FROM identities i WHERE identity_no = ?", err);
+    if (status != FM_OK)
+        return status;
+    while (status == FM_OK && p->count < count) {
+        sqlite3_reset(stmt);
+        sqlite3_bind_int64(stmt, 1, ids[p->count].no);
+        status = fmi_sqlite_step(s, stmt, &row, err);
+        if (status == FM_OK)
+            status = row ? page_add(p, s, stmt, err)
+                         : fmi_sqlite_corrupt(s, "an identity is missing", err);
+    }
+    sqlite3_finalize(stmt);
+    return status;
+}
+
+static fm_status list_by_id(const fmi_sqlite *s, const char *after_id, size_t capacity, page *p,
+                            fm_error *err)
+{
     sqlite3_stmt *stmt;
     bool row = true;
     fm_status status = reuse_for(
@@ -544,17 +616,51 @@ static fm_status sqlite_list(fmi_store *store, const char *after_id, fm_identity
         after_id, err);
     if (status != FM_OK)
         return status;
-    while (p.count < capacity && (status = fmi_sqlite_step(s, stmt, &row, err)) == FM_OK && row)
-        if ((status = page_add(&p, s, stmt, err)) != FM_OK)
+    while (p->count < capacity && (status = fmi_sqlite_step(s, stmt, &row, err)) == FM_OK && row)
+        if ((status = page_add(p, s, stmt, err)) != FM_OK)
             break;
     fmi_sqlite_done(s, stmt);
+    return status;
+}
+
+/* The ids and the rows are to be those of one state of the file. */
+static fm_status list_sealed(const fmi_sqlite *s, const char *after_id, size_t capacity, page *p,
+                             fm_error *err)
+{
+    bool own = sqlite3_get_autocommit(s->db) != 0;
+    const fmi_sealed_id *ids;
+    size_t count = 0;
+    fm_status status = own ? fmi_sqlite_exec(s, "BEGIN", err) : FM_OK;
+    if (status != FM_OK)
+        return status;
+    status = fmi_sealed_page(s, after_id, &ids, &count, err);
+    if (status == FM_OK)
+        status = list_by_number(s, ids, count < capacity ? count : capacity, p, err);
+    if (own)
+        fmi_sqlite_rollback(s); /* it has only read */
+    return status;
+}
+
+static fm_status sqlite_list(fmi_store *store, const char *after_id, fm_identity *out,
+                             size_t capacity, size_t *count, fm_error *err)
+{
+    fmi_sqlite *s = self(store);
+    page p = {NULL, 0, 0};
+    fm_status status = s->sealing ? list_sealed(s, after_id, capacity, &p, err)
+                                  : list_by_id(s, after_id, capacity, &p, err);
     if (status == FM_OK) {
         if (p.count)
             memcpy(out, p.items, p.count * sizeof *out);
         *count = p.count;
     }
     fmi_free(p.items);
-    return status;
+    return fmi_sealed_explain(s, status, err);
+}
+
+static fm_status read_metadata(const fmi_sqlite *s, sqlite3_stmt *stmt, char *out, fm_error *err)
+{
+    return s->sealing ? fmi_sealed_metadata(s, stmt, 0, sqlite3_column_int64(stmt, 1), out, err)
+                      : fmi_sqlite_text(s, stmt, 0, out, FM_METADATA_MAX, err);
 }
 
 static fm_status sqlite_metadata(fmi_store *store, const char *id, char **out, fm_error *err)
@@ -563,7 +669,8 @@ static fm_status sqlite_metadata(fmi_store *store, const char *id, char **out, f
     sqlite3_stmt *stmt;
     bool row = false;
     char *text = NULL;
-    fm_status status = reuse_for(s, &stmt, "SELECT metadata FROM identities WHERE id = ?", id, err);
+    fm_status status =
+        reuse_for(s, &stmt, "SELECT metadata, identity_no FROM identities WHERE id = ?", id, err);
     if (status != FM_OK)
         return status;
     status = fmi_sqlite_step(s, stmt, &row, err);
@@ -571,28 +678,28 @@ static fm_status sqlite_metadata(fmi_store *store, const char *id, char **out, f
         status = fail_no_identity(id, err);
     if (status == FM_OK) {
         text = fmi_alloc(FM_METADATA_MAX + 1);
-        status =
-            text ? fmi_sqlite_text(s, stmt, 0, text, FM_METADATA_MAX, err) : fmi_fail_memory(err);
+        status = text ? read_metadata(s, stmt, text, err) : fmi_fail_memory(err);
     }
     fmi_sqlite_done(s, stmt);
     if (status == FM_OK)
         *out = text;
     else
         fmi_free(text);
-    return status;
+    return fmi_sealed_explain(s, status, err);
 }
 
-static fm_status read_template(const fmi_sqlite *s, sqlite3_stmt *stmt, fm_template *out,
-                               fm_error *err)
+fm_status fmi_sqlite_template(fmi_sqlite *s, sqlite3_stmt *stmt, fm_template *out, fm_error *err)
 {
-    bool given = sqlite3_column_type(stmt, 2) != SQLITE_NULL;
-    double quality = given ? sqlite3_column_double(stmt, 2) : 0;
+    bool given = sqlite3_column_type(stmt, 4) != SQLITE_NULL;
+    double quality = given ? sqlite3_column_double(stmt, 4) : 0;
+    if (s->sealing)
+        return fmi_sealed_template(s, stmt, out, err);
     *out = (fm_template){.template_id = sqlite3_column_int64(stmt, 0),
-                         .created_ms = sqlite3_column_int64(stmt, 1),
+                         .created_ms = sqlite3_column_int64(stmt, 2),
                          .quality = given ? (float)quality : NAN};
     if (!(quality >= 0 && quality <= 1))
         return fmi_sqlite_corrupt(s, "a template's quality is not in 0..1", err);
-    return fmi_sqlite_text(s, stmt, 3, out->label, FM_LABEL_MAX, err);
+    return fmi_sqlite_text(s, stmt, 5, out->label, FM_LABEL_MAX, err);
 }
 
 /* An identity without templates gives one row of NULLs. */
@@ -603,11 +710,11 @@ static fm_status sqlite_templates(fmi_store *store, const char *id,
     size_t n = 0, rows = 0;
     sqlite3_stmt *stmt;
     bool row;
-    fm_status status = reuse_for(
-        s, &stmt,
-        "SELECT template_id, t.created_ms, quality, label FROM identities i LEFT JOIN templates t "
-        "ON t.identity_no = i.identity_no WHERE i.id = ? ORDER BY template_id",
-        id, err);
+    fm_status status =
+        reuse_for(s, &stmt,
+                  "SELECT " FMI_TEMPLATE_COLUMNS " FROM identities i LEFT JOIN templates t "
+                  "ON t.identity_no = i.identity_no WHERE i.id = ? ORDER BY template_id",
+                  id, err);
     if (status != FM_OK)
         return status;
     while ((status = fmi_sqlite_step(s, stmt, &row, err)) == FM_OK && row) {
@@ -615,7 +722,7 @@ static fm_status sqlite_templates(fmi_store *store, const char *id,
         if (sqlite3_column_type(stmt, 0) == SQLITE_NULL)
             continue;
         status = n < FM_LIMIT_TEMPLATES
-                     ? read_template(s, stmt, &out[n++], err)
+                     ? fmi_sqlite_template(s, stmt, &out[n++], err)
                      : fmi_sqlite_corrupt(s, "an identity has too many templates", err);
         if (status != FM_OK)
             break;
@@ -625,7 +732,7 @@ static fm_status sqlite_templates(fmi_store *store, const char *id,
         status = fail_no_identity(id, err);
     if (status == FM_OK)
         *count = n;
-    return status;
+    return fmi_sealed_explain(s, status, err);
 }
 
 static fm_status tell_vectors(fmi_sqlite *s, sqlite3_stmt *stmt, size_t *told, fmi_vector_fn fn,
@@ -634,7 +741,7 @@ static fm_status tell_vectors(fmi_sqlite *s, sqlite3_stmt *stmt, size_t *told, f
     bool row;
     fm_status status;
     while ((status = fmi_sqlite_step(s, stmt, &row, err)) == FM_OK && row) {
-        status = fmi_sqlite_vector(s, stmt, 0, err);
+        status = read_vector(s, stmt, err);
         if (status == FM_OK)
             status = fn(user, s->vector);
         if (status != FM_OK)
@@ -656,17 +763,19 @@ static fm_status sqlite_vectors(fmi_store *store, const char *id, int64_t templa
         status = fail_no_identity(id, err);
     if (status == FM_OK)
         status = reuse_for(s, &stmt,
-                           "SELECT vector FROM identities i JOIN templates t "
+                           "SELECT " FMI_TEMPLATE_COLUMNS " FROM identities i JOIN templates t "
                            "ON t.identity_no = i.identity_no WHERE i.id = ?1 "
                            "AND (?2 = 0 OR template_id = ?2) ORDER BY template_id",
                            id, err);
     if (status != FM_OK)
-        return status;
+        return fmi_sealed_explain(s, status, err);
     sqlite3_bind_int64(stmt, 2, template_id);
     status = tell_vectors(s, stmt, &told, fn, user, err);
     fmi_sqlite_done(s, stmt);
     fmi_wipe(s->vector, (size_t)s->base.pin.dim * sizeof *s->vector);
-    return status == FM_OK && told == 0 ? fail_no_template(id, template_id, err) : status;
+    if (status == FM_OK && told == 0)
+        status = fail_no_template(id, template_id, err);
+    return fmi_sealed_explain(s, status, err);
 }
 
 static const fmi_store_ops sqlite_ops = {.close = sqlite_close_store,
@@ -683,7 +792,8 @@ static const fmi_store_ops sqlite_ops = {.close = sqlite_close_store,
                                          .import = fmi_sqlite_import,
                                          .begin_read = fmi_sqlite_begin_read,
                                          .end_read = fmi_sqlite_end_read,
-                                         .compact = fmi_sqlite_compact};
+                                         .compact = fmi_sqlite_compact,
+                                         .rekey = fmi_sqlite_rekey};
 
 static fm_status open_store(fmi_sqlite *s, const char *path, const fmi_store_config *config,
                             fm_error *err)

@@ -432,6 +432,7 @@ static void test_inits(void **state)
     INIT(fm_session_options);
     INIT(fm_verify_options);
     INIT(fm_gallery_options);
+    INIT(fm_gallery_key);
     INIT(fm_enroll_options);
     INIT(fm_transfer_options);
     INIT(fm_identify_options);
@@ -910,6 +911,7 @@ static void test_verify(void **state)
 static void test_gallery_open(void **state)
 {
     const char *uri = test_path("people.fmg"), *absent = test_path("absent.fmg");
+    const fm_gallery_key unasked = {.struct_size = sizeof unasked, .passphrase = "open"};
     (void)state;
     write_file(test_path("text.fmg"),
                "this is not a gallery, but text that is long enough to be\n");
@@ -923,6 +925,8 @@ static void test_gallery_open(void **state)
           fm_gallery_open(&out.gallery, "postgresql://host/people", in.embedder, NULL, err));
     GIVES(FM_E_CORRUPT,
           fm_gallery_open(&out.gallery, test_path("text.fmg"), in.embedder, NULL, err));
+    OPTION(FM_E_STATE, fm_gallery_options, key = &unasked,
+           fm_gallery_open(&out.gallery, uri, in.embedder, options, err));
     REFUSED(fm_gallery_open(&out.gallery, absent, NULL, NULL, err)); /* no model to make it for */
     OPTION_SIZES(fm_gallery_options, fm_gallery_open(&out.gallery, uri, in.embedder, options, err));
     OPTION(FM_E_NOT_FOUND, fm_gallery_options, mode = FM_GALLERY_EXISTING,
@@ -946,6 +950,74 @@ static void test_gallery_open(void **state)
     OPTION(FM_E_INVALID_ARGUMENT, fm_gallery_options, threads = 257,
            fm_gallery_open(&out.gallery, uri, in.embedder, options, err));
     assert_int_not_equal(access(absent, F_OK), 0);
+    assert_int_equal(failures, 0);
+}
+
+static fm_status no_key(void *user, uint8_t key[FM_GALLERY_KEY_SIZE])
+{
+    memset(key, 7, FM_GALLERY_KEY_SIZE);
+    return user ? FM_E_CANCELED : FM_OK;
+}
+
+/* Every key that must be refused. `call` uses `options`, which is the key. */
+#define KEYS(call)                                                                                 \
+    do {                                                                                           \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_gallery_key, user = NULL, call);                          \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_gallery_key, struct_size = 8, call);                      \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_gallery_key, size = FM_GALLERY_KEY_SIZE, call);           \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_gallery_key, bytes = key, call);                          \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_gallery_key, bytes = key; options->size = 31, call);      \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_gallery_key, bytes = key; options->size = 33, call);      \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_gallery_key, bytes = key; options->size = 32;             \
+               options->reserved = 1, call);                                                       \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_gallery_key, bytes = key; options->size = 32;             \
+               options->passphrase = "open", call);                                                \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_gallery_key, bytes = key; options->size = 32;             \
+               options->callback = no_key, call);                                                  \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_gallery_key, bytes = zeros; options->size = 32, call);    \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_gallery_key, passphrase = "", call);                      \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_gallery_key, passphrase = in.metadata_long, call);        \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_gallery_key, passphrase = "open";                         \
+               options->size = 4, call);                                                           \
+        OPTION(FM_E_CANCELED, fm_gallery_key, callback = no_key; options->user = key, call);       \
+    } while (0)
+
+static fm_status open_with_key(const fm_gallery_key *key, fm_error *err)
+{
+    fm_gallery_options options;
+    fm_gallery_options_init(&options, sizeof options);
+    options.key = key;
+    return fm_gallery_open(&out.gallery, test_path("sealed.fmg"), in.embedder, &options, err);
+}
+
+static void test_gallery_keys(void **state)
+{
+    uint8_t key[FM_GALLERY_KEY_SIZE] = {1, 2, 3}, other[FM_GALLERY_KEY_SIZE] = {9},
+            zeros[FM_GALLERY_KEY_SIZE] = {0};
+    fm_gallery_options with_key;
+    fm_gallery_key good;
+    fm_gallery *g = NULL;
+    (void)state;
+    KEYS(open_with_key(options, err));
+    assert_int_not_equal(access(test_path("sealed.fmg"), F_OK), 0);
+    fm_gallery_key_init(&good, sizeof good);
+    good.callback = no_key;
+    fm_gallery_options_init(&with_key, sizeof with_key);
+    with_key.key = &good;
+    assert_int_equal(fm_gallery_open(&g, test_path("sealed.fmg"), in.embedder, &with_key, NULL),
+                     FM_OK);
+    OPTION(FM_E_PERMISSION, fm_gallery_key, bytes = other;
+           options->size = 32, open_with_key(options, err));
+    OPTION(FM_E_PERMISSION, fm_gallery_key, passphrase = "open", open_with_key(options, err));
+    GIVES(FM_E_PERMISSION, open_with_key(NULL, err));
+    KEYS(fm_gallery_rekey(g, options, err));
+    REFUSED(fm_gallery_rekey(NULL, &good, err));
+    REFUSED(fm_gallery_rekey(g, NULL, err));
+    GIVES(FM_E_PERMISSION, fm_gallery_rekey(in.read_only, &good, err));
+    OPTION(FM_OK, fm_gallery_key, bytes = key;
+           options->size = 32, fm_gallery_rekey(g, options, err));
+    GIVES(FM_E_PERMISSION, open_with_key(&good, err));
+    fm_gallery_close(g);
     assert_int_equal(failures, 0);
 }
 
@@ -1473,6 +1545,7 @@ int main(void)
         TEST(test_verify),
         TEST(test_gallery_open),
         TEST(test_gate),
+        TEST(test_gallery_keys),
         TEST(test_gallery_enroll),
         TEST(test_gallery_add),
         TEST(test_gallery_templates_are_limited),

@@ -451,8 +451,10 @@ static void test_gallery_refuses_newer_formats_and_other_tables(void **state)
 {
     (void)state;
     fm_gallery_close(open_gallery());
-    sql("PRAGMA user_version=2");
-    open_refused(path, model, 0, FM_E_VERSION, "format 2");
+    sql("PRAGMA user_version=3");
+    open_refused(path, model, 0, FM_E_VERSION, "format 3");
+    sql("PRAGMA user_version=2"); /* that of sealed ones */
+    open_refused(path, model, 0, FM_E_CORRUPT, "lock");
     sql("PRAGMA user_version=1; CREATE TABLE extra (x)");
     open_refused(path, model, 0, FM_E_CORRUPT, "tables");
     sql("DROP TABLE extra; CREATE TRIGGER t AFTER INSERT ON templates BEGIN SELECT 1; END");
