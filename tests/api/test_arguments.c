@@ -982,41 +982,39 @@ static fm_status no_key(void *user, uint8_t key[FM_GALLERY_KEY_SIZE])
         OPTION(FM_E_CANCELED, fm_gallery_key, callback = no_key; options->user = key, call);       \
     } while (0)
 
-static fm_status open_with_key(const fm_gallery_key *key, fm_error *err)
+static const fm_gallery_options *with(const fm_gallery_key *key)
 {
-    fm_gallery_options options;
+    static fm_gallery_options options;
     fm_gallery_options_init(&options, sizeof options);
     options.key = key;
-    return fm_gallery_open(&out.gallery, test_path("sealed.fmg"), in.embedder, &options, err);
+    return &options;
 }
 
 static void test_gallery_keys(void **state)
 {
     uint8_t key[FM_GALLERY_KEY_SIZE] = {1, 2, 3}, other[FM_GALLERY_KEY_SIZE] = {9},
             zeros[FM_GALLERY_KEY_SIZE] = {0};
-    fm_gallery_options with_key;
+    const char *uri = test_path("sealed.fmg");
     fm_gallery_key good;
     fm_gallery *g = NULL;
     (void)state;
-    KEYS(open_with_key(options, err));
-    assert_int_not_equal(access(test_path("sealed.fmg"), F_OK), 0);
+    KEYS(fm_gallery_open(&out.gallery, uri, in.embedder, with(options), err));
+    assert_int_not_equal(access(uri, F_OK), 0);
     fm_gallery_key_init(&good, sizeof good);
     good.callback = no_key;
-    fm_gallery_options_init(&with_key, sizeof with_key);
-    with_key.key = &good;
-    assert_int_equal(fm_gallery_open(&g, test_path("sealed.fmg"), in.embedder, &with_key, NULL),
-                     FM_OK);
+    assert_int_equal(fm_gallery_open(&g, uri, in.embedder, with(&good), NULL), FM_OK);
     OPTION(FM_E_PERMISSION, fm_gallery_key, bytes = other;
-           options->size = 32, open_with_key(options, err));
-    OPTION(FM_E_PERMISSION, fm_gallery_key, passphrase = "open", open_with_key(options, err));
-    GIVES(FM_E_PERMISSION, open_with_key(NULL, err));
+           options->size = 32, fm_gallery_open(&out.gallery, uri, in.embedder, with(options), err));
+    OPTION(FM_E_PERMISSION, fm_gallery_key, passphrase = "open",
+           fm_gallery_open(&out.gallery, uri, in.embedder, with(options), err));
+    GIVES(FM_E_PERMISSION, fm_gallery_open(&out.gallery, uri, in.embedder, with(NULL), err));
     KEYS(fm_gallery_rekey(g, options, err));
     REFUSED(fm_gallery_rekey(NULL, &good, err));
     REFUSED(fm_gallery_rekey(g, NULL, err));
     GIVES(FM_E_PERMISSION, fm_gallery_rekey(in.read_only, &good, err));
     OPTION(FM_OK, fm_gallery_key, bytes = key;
            options->size = 32, fm_gallery_rekey(g, options, err));
-    GIVES(FM_E_PERMISSION, open_with_key(&good, err));
+    GIVES(FM_E_PERMISSION, fm_gallery_open(&out.gallery, uri, in.embedder, with(&good), err));
     fm_gallery_close(g);
     assert_int_equal(failures, 0);
 }
