@@ -6,6 +6,7 @@
 
 #include "commands.h"
 #include "context.h"
+#include "keys.h"
 #include "output.h"
 #include "progress.h"
 
@@ -38,10 +39,11 @@ int cmd_gallery_info(const options *opts)
         return ANSWER_ERROR;
     }
     if (opts->json) {
-        out_json(json_pack("{s:i,s:I,s:I,s:I,s:o,s:o}", "dim", info.dim, "identities",
+        out_json(json_pack("{s:i,s:I,s:I,s:I,s:o,s:o,s:b}", "dim", info.dim, "identities",
                            (json_int_t)info.identities, "templates", (json_int_t)info.templates,
                            "created_ms", (json_int_t)info.created_ms, "model_id",
-                           out_text(info.model_id), "model_name", out_text(info.model_name)));
+                           out_text(info.model_id), "model_name", out_text(info.model_name),
+                           "sealed", info.sealed));
         return ANSWER_YES;
     }
     out_count(people, sizeof people, info.identities);
@@ -49,7 +51,8 @@ int cmd_gallery_info(const options *opts)
     out_time(created, sizeof created, info.created_ms);
     out_line("%s: %s people with %s templates of %d numbers", opts->args[0], people, templates,
              info.dim);
-    out_line("made %s with %s (model id %s)", created, info.model_name, info.model_id);
+    out_line("made %s with %s (model id %s)%s", created, info.model_name, info.model_id,
+             info.sealed ? ", sealed" : "");
     return ANSWER_YES;
 }
 
@@ -346,5 +349,37 @@ int cmd_gallery_compact(const options *opts)
         out_json(json_pack("{s:b}", "compacted", 1));
     else
         out_line("compacted %s", opts->args[0]);
+    return ANSWER_YES;
+}
+
+/* --- change of key --- */
+
+int cmd_gallery_rekey(const options *opts)
+{
+    fm_error err = {sizeof err, 0, ""};
+    key_source fresh = {.key_file = opts->new_key_file,
+                        .passphrase_file = opts->new_passphrase_file};
+    const fm_gallery_key *key = NULL;
+    fm_status status = key_read(&fresh, &key, &err);
+    if (status == FM_OK && !key)
+        return options_misuse(opts, "--new-key-file or --new-passphrase-file is missing");
+    if (status != FM_OK) {
+        out_library_error(NULL, &err);
+        return ANSWER_ERROR;
+    }
+    fm_gallery *gallery = open_gallery(opts, FM_GALLERY_EXISTING);
+    if (gallery)
+        status = fm_gallery_rekey(gallery, key, &err);
+    key_wipe(&fresh);
+    if (gallery && status != FM_OK)
+        out_library_error(opts->args[0], &err);
+    fm_gallery_close(gallery);
+    if (!gallery || status != FM_OK)
+        return ANSWER_ERROR;
+    if (opts->json)
+        out_json(json_pack("{s:o,s:b}", "gallery", out_text(opts->args[0]), "sealed", 1));
+    else
+        out_line("%s is sealed with the new %s", opts->args[0],
+                 opts->new_key_file ? "key" : "passphrase");
     return ANSWER_YES;
 }

@@ -69,6 +69,15 @@ const command COMMANDS[] = {
      "Rebuilds the file of a gallery, so that it is as small as can be and holds nothing of what "
      "was removed or replaced.",
      "gallery compact people.fmg", cmd_gallery_compact},
+    {FOR_GALLERY_REKEY, "gallery", "rekey", 1, 1,
+     "--new-key-file FILE URI\n--new-passphrase-file FILE URI", "change the key of a gallery",
+     "Seals a gallery anew, under another key; one that was plain is sealed. The file is "
+     "rebuilt, so that nothing is left in it that the old key opens. Copies of the file that were "
+     "made before "
+     "stay as they are.",
+     "gallery rekey --new-key-file secret.key people.fmg\n"
+     "gallery rekey --key-file secret.key --new-passphrase-file phrase.txt people.fmg",
+     cmd_gallery_rekey},
     {FOR_PAIRS, "evaluate", "pairs", 0, 0, "--images DIR --pairs FILE",
      "measure a model on labelled pairs",
      "Computes accuracy by the protocol of LFW's View 2, the equal error rate, and the share of "

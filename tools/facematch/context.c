@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "keys.h"
 #include "output.h"
 #include "progress.h"
 #include "search.h"
@@ -144,6 +145,9 @@ fm_status ctx_try_gallery(fm_gallery **out, const char *uri, const fm_model *mod
     fm_gallery_options settings;
     fm_gallery_options_init(&settings, sizeof settings);
     settings.mode = mode;
+    fm_status status = key_read(&opened_with, &settings.key, err);
+    if (status != FM_OK)
+        return status;
     return fm_gallery_open(out, uri, model, &settings, err);
 }
 

@@ -45,7 +45,7 @@ fm_status ctx_embed_image(const context *ctx, fm_session *session, const fm_imag
 embedding embedding_new(const context *ctx);
 void embedding_free(embedding *vector);
 
-/* Open a gallery; model may be NULL. NULL: reported. */
+/* Open a gallery, with the key that was named (keys.h); model may be NULL. NULL: reported. */
 fm_gallery *ctx_gallery(const char *uri, const fm_model *model, fm_gallery_mode mode);
 
 /* The same without a report. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "help.h"
+#include "keys.h"
 #include "options.h"
 #include "output.h"
 #include "progress.h"
@@ -12,7 +13,11 @@ static int run(const options *opts)
 {
     if (opts->help)
         return help_show(opts->args, opts->args_count);
-    return opts->command->run(opts);
+    opened_with.key_file = opts->key_file;
+    opened_with.passphrase_file = opts->passphrase_file;
+    int answer = opts->command->run(opts);
+    key_wipe(&opened_with);
+    return answer;
 }
 
 int main(int argc, char **argv)

@@ -40,6 +40,10 @@ static const option_choice REASONS[] = {
 
 #define AT(member)      offsetof(options, member)
 #define FOR_GALLERY_USE (FOR_VERIFY | FOR_ENROLL | FOR_IDENTIFY)
+#define FOR_KEYS                                                                                   \
+    (FOR_GALLERY_USE | FOR_GALLERY_INFO | FOR_GALLERY_LIST | FOR_GALLERY_SHOW |                    \
+     FOR_GALLERY_REMOVE | FOR_GALLERY_REKEY | FOR_GALLERY_EXPORT | FOR_GALLERY_IMPORT |            \
+     FOR_GALLERY_COMPACT)
 
 const option_spec OPTIONS[] = {
     {"json", NULL, OPTION_FLAG, AT(json), FOR_ALL, 0, 0, NULL,
@@ -72,6 +76,16 @@ const option_spec OPTIONS[] = {
     {"on-existing", "RULE", OPTION_CHOICE, AT(on_existing), FOR_GALLERY_IMPORT, 0, 0, EXISTING,
      "What to do with people that the gallery has already: refuse (import nobody; default), skip "
      "(leave them as they are) or merge (add their templates)."},
+
+    {"key-file", "FILE", OPTION_TEXT, AT(key_file), FOR_KEYS, 0, 0, NULL,
+     "The key of a sealed gallery: a file of 32 bytes or 64 hexadecimal digits. A gallery that is "
+     "made is sealed with it."},
+    {"passphrase-file", "FILE", OPTION_TEXT, AT(passphrase_file), FOR_KEYS, 0, 0, NULL,
+     "The same with a passphrase: the first line of the file."},
+    {"new-key-file", "FILE", OPTION_TEXT, AT(new_key_file), FOR_GALLERY_REKEY, 0, 0, NULL,
+     "The key to seal the gallery with from now on."},
+    {"new-passphrase-file", "FILE", OPTION_TEXT, AT(new_passphrase_file), FOR_GALLERY_REKEY, 0, 0,
+     NULL, "The same with a passphrase: the first line of the file."},
 
     {"fmr", "RATE", OPTION_RATE, AT(fmr), FOR_VERIFY, 0, 1, NULL,
      "False match rate: the share of strangers that may be let through. Default 1e-4."},

@@ -26,7 +26,8 @@ enum {
     FOR_GALLERY_EXPORT = 1 << 14,
     FOR_GALLERY_IMPORT = 1 << 15,
     FOR_GALLERY_COMPACT = 1 << 16,
-    FOR_ALL = (1 << 17) - 1,
+    FOR_GALLERY_REKEY = 1 << 17,
+    FOR_ALL = (1 << 18) - 1,
     FOR_EMBEDDING = FOR_EMBED | FOR_VERIFY | FOR_ENROLL | FOR_IDENTIFY | FOR_PAIRS | FOR_BENCH,
     FOR_FACES = FOR_DETECT | FOR_EMBEDDING
 };
@@ -42,6 +43,7 @@ typedef struct options {
     bool json, help, man, flip, aligned, quality, no_gate;
     const char *model, *detector, *models_dir;
     const char *gallery, *id, *folder, *name, *metadata, *label;
+    const char *key_file, *passphrase_file, *new_key_file, *new_passphrase_file;
     const char *draw, *images, *pairs;
     int64_t precision, selection, on_existing;
     int64_t threads, min_face, top, template_id, rounds;
