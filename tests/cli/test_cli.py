@@ -965,7 +965,6 @@ class Terminal(Case):
         self.assertEqual(process.returncode, -signal.SIGINT)
         self.assertTrue(seen.endswith(self.ERASE), seen[-200:])
 
-
     def test_interrupted_import_changes_nothing(self):
         gallery, text = self.path("people.fmg"), self.path("people.jsonl")
         self.expect(YES, "enroll", "--gallery", gallery, "anna", photo("obama.jpg"))
@@ -987,10 +986,99 @@ class Terminal(Case):
         self.assertEqual(self.result(YES, "gallery", "info", gallery)["identities"], people + 1)
 
 
+class Sealed(Case):
+    def setUp(self):
+        super().setUp()
+        self.uri = self.path("people.fmg")
+        self.key = self.secret("key", bytes(range(32)))
+        self.hex = self.secret("hex", bytes(range(32)).hex().encode() + b"\n")
+        self.other = self.secret("other", bytes(range(1, 33)))
+        self.phrase = self.secret("phrase", "correct horse, b\u00e4ttery\n".encode())
+
+    def secret(self, name, data):
+        path = self.path(name, data)
+        os.chmod(path, 0o600)
+        return path
+
+    def enroll(self, *args):
+        self.expect(YES, "enroll", "--gallery", self.uri, "--name", "Barack Obama", "obama",
+                    photo("obama.jpg"), *args)
+
+    def test_round_trip(self):
+        self.enroll("--key-file", self.key)
+        with open(self.uri, "rb") as file:
+            data = file.read()
+        self.assertNotIn(b"obama", data)
+        self.assertNotIn(b"Barack", data)
+        given = "--key-file", self.hex
+        found = self.result(YES, "identify", "--gallery", self.uri, photo("obama2.jpg"), *given)
+        self.assertEqual([m["id"] for m in found["matches"]], ["obama"])
+        claim = "verify", "--gallery", self.uri, photo("obama2.jpg"), "--id", "obama"
+        self.assertTrue(self.result(YES, *claim, *given)["match"])
+        self.assertIs(self.result(YES, "gallery", "info", self.uri, *given)["sealed"], True)
+        self.assertIn("sealed", self.expect(YES, "gallery", "info", self.uri, *given))
+        self.assertEqual([p["display_name"]
+                          for p in self.results(YES, "gallery", "list", self.uri, *given)],
+                         ["Barack Obama"])
+        self.result(YES, "gallery", "show", self.uri, "obama", *given)
+        self.result(YES, "gallery", "remove", self.uri, "obama", *given)
+
+    def test_without_the_key(self):
+        self.enroll("--key-file", self.key)
+        for command in (("gallery", "info", self.uri), ("gallery", "list", self.uri),
+                        ("gallery", "show", self.uri, "obama"),
+                        ("gallery", "remove", self.uri, "obama"),
+                        ("gallery", "rekey", self.uri, "--new-key-file", self.other),
+                        ("identify", "--gallery", self.uri, photo("obama.jpg")),
+                        ("verify", "--gallery", self.uri, "--id", "obama", photo("obama.jpg")),
+                        ("enroll", "--gallery", self.uri, "biden", photo("biden.jpg"))):
+            for given in ((), ("--key-file", self.other), ("--passphrase-file", self.phrase)):
+                with self.subTest(command=command, given=given):
+                    self.refused(*command, *given, names="people.fmg", code="FM_E_PERMISSION")
+
+    def test_rekey(self):
+        self.enroll()
+        self.assertIs(self.result(YES, "gallery", "info", self.uri)["sealed"], False)
+        self.refused("gallery", "info", self.uri, "--key-file", self.key, names="people.fmg",
+                     code="FM_E_STATE")
+        self.refused("gallery", "rekey", self.uri, names="--new-key-file")
+        self.result(YES, "gallery", "rekey", self.uri, "--new-passphrase-file", self.phrase)
+        self.expect(YES, "gallery", "rekey", self.uri, "--passphrase-file", self.phrase,
+                    "--new-key-file", self.key)
+        self.refused("gallery", "info", self.uri, "--passphrase-file", self.phrase,
+                     names="people.fmg", code="FM_E_PERMISSION")
+        self.result(YES, "gallery", "show", self.uri, "obama", "--key-file", self.key)
+
+    def test_wrong_key_files(self):
+        self.enroll("--key-file", self.key)
+        bad = {"short": b"x" * 31, "long": b"x" * 33, "hex63": b"0" * 63, "hex65": b"0" * 65,
+               "letters": b"g" * 64, "empty": b"", "zeros": bytes(32)}
+        for name, data in bad.items():
+            with self.subTest(name=name):
+                self.refused("gallery", "info", self.uri, "--key-file", self.secret(name, data),
+                             names="key", code="FM_E_INVALID_ARGUMENT")
+        for name, data in {"none": b"\n", "nul": b"a\0b\n", "huge": b"x" * 1025}.items():
+            with self.subTest(name=name):
+                self.refused("gallery", "info", self.uri, "--passphrase-file",
+                             self.secret(name, data), names="passphrase",
+                             code="FM_E_INVALID_ARGUMENT")
+        self.refused("gallery", "info", self.uri, "--key-file", self.path("absent"),
+                     names="absent", code="FM_E_NOT_FOUND")
+        self.refused("gallery", "info", self.uri, "--key-file", self.key, "--passphrase-file",
+                     self.phrase, names="not both", code="FM_E_INVALID_ARGUMENT")
+
+    def test_key_that_others_may_read(self):
+        self.enroll("--key-file", self.key)
+        self.assertEqual(self.err, "")
+        os.chmod(self.key, 0o644)
+        self.expect(YES, "gallery", "info", self.uri, "--key-file", self.key)
+        self.assertIn("chmod 600", self.err)
+
+
 class Help(Case):
     COMMANDS = ["detect", "embed", "verify", "enroll", "identify", "gallery info", "gallery list",
                 "gallery show", "gallery remove", "gallery export", "gallery import",
-                "gallery compact", "evaluate pairs", "models", "bench", "version",
+                "gallery compact", "gallery rekey", "evaluate pairs", "models", "bench", "version",
                 "help"]
 
     def listed(self, command):
@@ -1048,8 +1136,8 @@ class Help(Case):
         cases = {
             ("detect", "--jsn", "x"): "did you mean --json",
             ("detct", "x"): "did you mean 'detect'",
-            ("gallery", "lst", "x"): "info, list, show, remove, export, import, compact",
-            ("gallery",): "info, list, show, remove, export, import, compact",
+            ("gallery", "lst", "x"): "info, list, show, remove, export, import, compact, rekey",
+            ("gallery",): "info, list, show, remove, export, import, compact, rekey",
             (): "no command",
             ("detect",): "arguments are missing",
             ("detect", "-x"): "no option -x",
