@@ -1,7 +1,8 @@
 /* Any bytes as the file of a gallery: opening, reading and searching them may fail, and nothing
  * else.
  *
- * The bytes are opened twice: with the model that the seeds are pinned to, and for management. */
+ * The bytes are opened four times: for management, and with the model that the seeds are pinned to;
+ * each without a key, and with the one that a seed is sealed with. */
 #include "backend/model.h"
 #include <facematch/gallery.h>
 #include <float.h>
@@ -96,12 +97,10 @@ static int write_file(const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void open_and_use(const fm_gallery_key *key)
 {
-    fm_gallery_options options = {.struct_size = sizeof options, .timeout_ms = 1};
+    fm_gallery_options options = {.struct_size = sizeof options, .timeout_ms = 1, .key = key};
     fm_gallery *gallery = NULL;
-    if (write_file(data, size) != 0)
-        abort();
     options.mode = FM_GALLERY_READ_ONLY;
     if (fm_gallery_open(&gallery, file_name(), NULL, &options, NULL) == FM_OK) {
         read_all(gallery);
@@ -113,6 +112,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         read_all(gallery);
         fm_gallery_close(gallery);
     }
-    remove_files();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const uint8_t bytes[FM_GALLERY_KEY_SIZE] = "the key of the sealed seed";
+    static const fm_gallery_key key = {
+        .struct_size = sizeof key, .bytes = bytes, .size = sizeof bytes};
+    const fm_gallery_key *const keys[] = {NULL, &key};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        if (write_file(data, size) != 0)
+            abort();
+        open_and_use(keys[i]);
+        remove_files();
+    }
     return 0;
 }
