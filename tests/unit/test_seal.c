@@ -139,7 +139,8 @@ static int64_t add(fm_gallery *gallery, const char *id, uint32_t number)
 static const char *who(fm_gallery *gallery, uint32_t number)
 {
     static fm_match match;
-    fm_identify_options options = {sizeof options, 1, 0, 0.999f, 0};
+    fm_identify_options options = {
+        .struct_size = sizeof options, .use_threshold = 1, .threshold = 0.999f};
     size_t count = 0;
     ok(fm_gallery_search(gallery, vector(number), 1, DIM, &options, &match, 1, &count, NULL, &err));
     return count ? match.id : "";
@@ -569,7 +570,8 @@ static bool digest_searches(fm_gallery *gallery, uint64_t *digest)
 {
     enum { QUERIES = 8, BEST = 5 };
     static fm_match matches[BEST];
-    fm_identify_options options = {sizeof options, 1, 0, -1, 0};
+    fm_identify_options options = {
+        .struct_size = sizeof options, .use_threshold = 1, .threshold = -1};
     for (uint32_t i = 0; i < QUERIES; i++) {
         size_t count = 0;
         memset(matches, 0, sizeof matches);
@@ -813,7 +815,8 @@ static void expect_locked_out(fm_gallery *gallery)
     fm_identity identity;
     fm_match match;
     fm_template about;
-    fm_identify_options options = {sizeof options, 1, 0, 0.5f, 0};
+    fm_identify_options options = {
+        .struct_size = sizeof options, .use_threshold = 1, .threshold = 0.5f};
     float out[DIM];
     char text[64], id[] = "person-number-001";
     size_t count;
