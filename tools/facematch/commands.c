@@ -75,8 +75,8 @@ const command COMMANDS[] = {
      "rebuilt, so that nothing is left in it that the old key opens. Copies of the file that were "
      "made before "
      "stay as they are.",
-     "gallery rekey --new-key-file secret.key people.fmg\n"
-     "gallery rekey --key-file secret.key --new-passphrase-file phrase.txt people.fmg",
+     "gallery rekey --new-key-file my.key people.fmg\n"
+     "gallery rekey --key-file my.key --new-passphrase-file new.txt people.fmg",
      cmd_gallery_rekey},
     {FOR_PAIRS, "evaluate", "pairs", 0, 0, "--images DIR --pairs FILE",
      "measure a model on labelled pairs",
