@@ -230,8 +230,9 @@ static int measure(const char *path, int dim)
     data = (double)info.templates * dim * 4 / 1048576;
     printf("{\"templates\": %lld, \"dim\": %d, \"open_s\": %.3f, \"float_data_mib\": %.1f, ",
            (long long)info.templates, dim, opened, data);
-    printf("\"resident_before_mib\": %.1f, \"resident_after_mib\": %.1f, \"resident_share\": %.3f, ",
-           before, resident_mib(), (resident_mib() - before) / data);
+    printf(
+        "\"resident_before_mib\": %.1f, \"resident_after_mib\": %.1f, \"resident_share\": %.3f, ",
+        before, resident_mib(), (resident_mib() - before) / data);
     enrol_and_search(gallery, dim);
     printf(", \"resident_at_end_mib\": %.1f}\n", resident_mib());
     for (int i = REMOVALS; i < ENROLMENTS; i++) { /* so that it can be measured again */

@@ -78,18 +78,28 @@ fm_status fmi_sqlite_identity(const fmi_sqlite *s, sqlite3_stmt *stmt, fm_identi
 /* sqlite_rekey.c */
 fm_status fmi_sqlite_rekey(fmi_store *store, const fm_gallery_key *key, fm_error *err);
 
-/* sqlite_scrub.c: bytes that must be found in no file once they are removed */
-enum { FMI_TRACE_BYTES = 16, FMI_TRACES = 2 * (FM_LIMIT_TEMPLATES + 3) };
-typedef struct fmi_traces {
-    size_t count;
-    struct {
-        unsigned char bytes[FMI_TRACE_BYTES];
-        size_t size;
-    } item[FMI_TRACES];
+/* sqlite_trace.c: finding bytes again that were removed */
+typedef struct fmi_trace fmi_trace;
+typedef struct fmi_trace_table fmi_trace_table;
+typedef struct fmi_traces { /* {0}: none yet */
+    fmi_trace *first;
+    fmi_trace_table *table;
+    bool lost; /* memory did not suffice for one of them */
 } fmi_traces;
-void fmi_traces_add(fmi_traces *traces, const void *bytes, size_t size);
-/* false: copies may remain */
-bool fmi_sqlite_scrub(const fmi_sqlite *s, const fmi_traces *traces);
-bool fmi_sqlite_rebuild(const fmi_sqlite *s);
+void fmi_traces_add(fmi_traces *traces, const void *bytes, size_t size, bool is_text);
+void fmi_traces_free(fmi_traces *traces); /* wipes */
+/* Once, when all are added. false: they cannot be looked for. */
+bool fmi_traces_prepare(fmi_traces *traces);
+bool fmi_traces_in(const fmi_traces *traces, const unsigned char *bytes, size_t size);
+
+/* sqlite_scrub.c: removed bytes must be found in no file of the gallery. A removal raises
+ * `rewrites` in the table meta; `scrubbed` follows when it has been seen to. Those of removal
+ * number `rewrites` are given; others_wait: an earlier one has not been seen to. false: copies may
+ * remain */
+bool fmi_sqlite_scrub(const fmi_sqlite *s, fmi_traces *traces, int64_t rewrites, bool others_wait);
+/* Write the file anew, without what was removed. */
+fm_status fmi_sqlite_rebuild(const fmi_sqlite *s, fm_error *err);
+/* On opening: see to what a process left undone that died during a removal. */
+fm_status fmi_sqlite_resume_scrub(const fmi_sqlite *s, fm_error *err);
 
 #endif

@@ -57,7 +57,5 @@ fm_status fmi_sqlite_compact(fmi_store *store, fm_error *err)
 {
     const fmi_sqlite *s = (const fmi_sqlite *)store;
     fm_status status = fmi_sqlite_empty_log(s, err);
-    if (status == FM_OK)
-        status = fmi_sqlite_exec(s, "VACUUM", err);
-    return status == FM_OK ? fmi_sqlite_empty_log(s, err) : status;
+    return status == FM_OK ? fmi_sqlite_rebuild(s, err) : status;
 }

@@ -7,6 +7,7 @@
  * This file never opens a gallery but through SQLite: POSIX drops all locks that a process has on a
  * file as soon as it closes any descriptor of it. */
 #include "core/error.h"
+#include "core/log.h"
 #include "core/memory.h"
 #include "core/text.h"
 #include "gallery/sqlite.h"
@@ -130,6 +131,8 @@ static fm_status put_pin(const fmi_sqlite *s, const fmi_pin *pin, fm_error *err)
         status = put_meta(s, "created_ms", NULL, fmi_sqlite_now_ms(), err);
     if (status == FM_OK)
         status = put_meta(s, "rewrites", NULL, 0, err);
+    if (status == FM_OK)
+        status = put_meta(s, "scrubbed", NULL, 0, err);
     return status;
 }
 
@@ -455,6 +458,16 @@ static fm_status open_read_only(fmi_sqlite *s, const char *path, const fmi_store
     return status;
 }
 
+/* Not a reason to refuse the gallery: it is in order, and the next one to open it will try again.
+ */
+static void finish_removals(const fmi_sqlite *s)
+{
+    fm_error err = {.struct_size = sizeof err};
+    if (fmi_sqlite_resume_scrub(s, &err) != FM_OK)
+        fmi_log(FM_LOG_WARNING, "gallery",
+                "copies of what was removed may remain in the file or its log: %s", err.message);
+}
+
 static fm_status open_for_writing(fmi_sqlite *s, const char *path, const fmi_store_config *config,
                                   fm_error *err)
 {
@@ -464,6 +477,8 @@ static fm_status open_for_writing(fmi_sqlite *s, const char *path, const fmi_sto
     if (status == FM_OK && sqlite3_db_readonly(s->db, "main") == 1)
         status = fmi_fail(err, FM_E_PERMISSION,
                           "%s may not be written: open it with FM_GALLERY_READ_ONLY", s->path);
+    if (status == FM_OK)
+        finish_removals(s);
     return status;
 }
 

@@ -205,7 +205,7 @@ fm_status fmi_sqlite_rekey(fmi_store *store, const fm_gallery_key *key, fm_error
     fmi_sealing_free(s->sealing);
     s->sealing = to.sealing;
     s->base.sealed = true;
-    if (!fmi_sqlite_rebuild(s))
+    if (fmi_sqlite_rebuild(s, NULL) != FM_OK)
         fmi_log(FM_LOG_WARNING, "gallery",
                 "%s: rows in their old form may remain in the file or its log", s->path);
     return FM_OK;

@@ -6,31 +6,16 @@
  * has become free in this way. Such a copy lies between the cell pointers and the cells of a b-tree
  * page; if one is found there, the file is rebuilt by VACUUM.
  *
- * The row itself is gone already, so nothing here makes the removal fail. */
+ * The row itself is gone already, so nothing here makes the removal fail. That this is still to be
+ * done was written in the removal's own transaction: `rewrites` is ahead of `scrubbed` until it is
+ * done. What a process leaves undone, because it dies or because a reader is in the way, is done by
+ * the next one that removes something or opens the gallery for writing. It no longer knows which
+ * bytes to look for, so it rebuilds the file. */
+#include "core/error.h"
 #include "core/memory.h"
 #include "gallery/sqlite.h"
 #include <string.h>
-
-enum { SHORTEST_TRACE = 4 }; /* fewer bytes cannot be told from other data */
-
-static void add_piece(fmi_traces *traces, const unsigned char *bytes, size_t size)
-{
-    if (traces->count == FMI_TRACES)
-        return;
-    memcpy(traces->item[traces->count].bytes, bytes, size);
-    traces->item[traces->count++].size = size;
-}
-
-/* Beginning and end: a copy may have been overwritten in part. */
-void fmi_traces_add(fmi_traces *traces, const void *bytes, size_t size)
-{
-    size_t piece = size < FMI_TRACE_BYTES ? size : FMI_TRACE_BYTES;
-    if (size < SHORTEST_TRACE)
-        return;
-    add_piece(traces, bytes, piece);
-    if (size > piece)
-        add_piece(traces, (const unsigned char *)bytes + size - piece, piece);
-}
+#include <time.h>
 
 static size_t two_bytes(const unsigned char *p)
 {
@@ -61,64 +46,122 @@ static bool is_zero(const unsigned char *bytes, size_t size)
     return size == 0 || (bytes[0] == 0 && !memcmp(bytes, bytes + 1, size - 1));
 }
 
-static bool contains(const unsigned char *bytes, size_t size, const unsigned char *piece,
-                     size_t piece_size)
-{
-    const unsigned char *at = bytes, *end = bytes + size;
-    while ((size_t)(end - at) >= piece_size) {
-        at = memchr(at, piece[0], (size_t)(end - at) - piece_size + 1);
-        if (!at)
-            return false;
-        if (!memcmp(at, piece, piece_size))
-            return true;
-        at++;
-    }
-    return false;
-}
-
 static bool page_has_trace(const unsigned char *page, size_t size, bool first,
                            const fmi_traces *traces)
 {
     size_t from, to;
     stale_part(page, size, first, &from, &to);
-    if (is_zero(page + from, to - from))
-        return false;
-    for (size_t i = 0; i < traces->count; i++)
-        if (contains(page + from, to - from, traces->item[i].bytes, traces->item[i].size))
-            return true;
-    return false;
+    return !is_zero(page + from, to - from) && fmi_traces_in(traces, page + from, to - from);
 }
 
-/* Reads through SQLite's own descriptor; see sqlite_open.c. true when in doubt. */
-static bool file_has_trace(const fmi_sqlite *s, const fmi_traces *traces)
+/* SQLite's own descriptor of the file, see sqlite_open.c; NULL when there is none. */
+static sqlite3_file *file_of(const fmi_sqlite *s, sqlite3_int64 *size)
+{
+    sqlite3_file *file = NULL;
+    if (sqlite3_file_control(s->db, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK ||
+        !file || !file->pMethods || file->pMethods->xFileSize(file, size) != SQLITE_OK)
+        return NULL;
+    return file;
+}
+
+/* true when in doubt */
+static bool file_has_trace(const fmi_sqlite *s, fmi_traces *traces)
 {
     int64_t page_size = 0;
-    sqlite3_int64 file_size = 0;
-    sqlite3_file *file = NULL;
+    sqlite3_int64 size = 0;
+    sqlite3_file *file = file_of(s, &size);
     unsigned char *page;
     bool found;
-    if (fmi_sqlite_integer(s, "PRAGMA page_size", &page_size, NULL) != FM_OK || page_size < 512 ||
-        sqlite3_file_control(s->db, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK ||
-        !file || !file->pMethods || file->pMethods->xFileSize(file, &file_size) != SQLITE_OK)
+    if (!file || !fmi_traces_prepare(traces) ||
+        fmi_sqlite_integer(s, "PRAGMA page_size", &page_size, NULL) != FM_OK || page_size < 512)
         return true;
     page = fmi_alloc((size_t)page_size);
     found = !page;
-    for (sqlite3_int64 at = 0; !found && at + page_size <= file_size; at += page_size)
+    for (sqlite3_int64 at = 0; !found && at + page_size <= size; at += page_size)
         found = file->pMethods->xRead(file, page, (int)page_size, at) != SQLITE_OK ||
                 page_has_trace(page, (size_t)page_size, at == 0, traces);
     fmi_free_wiped(page, (size_t)page_size);
     return found;
 }
 
-bool fmi_sqlite_rebuild(const fmi_sqlite *s)
+/* Removals up to this number have been seen to. A file of the first days lacks the entry. */
+static fm_status mark(const fmi_sqlite *s, int64_t rewrites, fm_error *err)
 {
-    return sqlite3_exec(s->db, "VACUUM", NULL, NULL, NULL) == SQLITE_OK &&
-           fmi_sqlite_empty_log(s, NULL) == FM_OK;
+    sqlite3_stmt *stmt;
+    fm_status status = fmi_sqlite_prepare(
+        s, &stmt,
+        "INSERT INTO meta (key, value) VALUES ('scrubbed', ?1) ON CONFLICT (key) "
+        "DO UPDATE SET value = ?1 WHERE value < ?1",
+        err);
+    if (status != FM_OK)
+        return status;
+    sqlite3_bind_int64(stmt, 1, rewrites);
+    status = fmi_sqlite_run(s, stmt, err);
+    sqlite3_finalize(stmt);
+    return status;
 }
 
-bool fmi_sqlite_scrub(const fmi_sqlite *s, const fmi_traces *traces)
+static fm_status read_state(const fmi_sqlite *s, int64_t *rewrites, int64_t *scrubbed,
+                            fm_error *err)
 {
-    if (fmi_sqlite_empty_log(s, NULL) != FM_OK)
+    fm_status status =
+        fmi_sqlite_integer(s, "SELECT value FROM meta WHERE key = 'rewrites'", rewrites, err);
+    if (status == FM_OK)
+        status = fmi_sqlite_integer(
+            s, "SELECT coalesce((SELECT value FROM meta WHERE key = 'scrubbed'), 0)", scrubbed,
+            err);
+    return status;
+}
+
+/* What is removed while the file is rebuilt has a higher number. */
+fm_status fmi_sqlite_rebuild(const fmi_sqlite *s, fm_error *err)
+{
+    int64_t rewrites = 0, scrubbed = 0;
+    fm_status status = read_state(s, &rewrites, &scrubbed, err);
+    if (status == FM_OK)
+        status = fmi_sqlite_exec(s, "VACUUM", err);
+    if (status == FM_OK)
+        status = fmi_sqlite_empty_log(s, err);
+    if (status == FM_OK && scrubbed < rewrites)
+        status = mark(s, rewrites, err);
+    return status;
+}
+
+/* Where only the mark fails, there is no copy; the file will be rebuilt once more than needed. */
+bool fmi_sqlite_scrub(const fmi_sqlite *s, fmi_traces *traces, int64_t rewrites, bool others_wait)
+{
+    if (!others_wait && fmi_sqlite_empty_log(s, NULL) != FM_OK)
         return false;
-    return !file_has_trace(s, traces) || fmi_sqlite_rebuild(s);
+    if (others_wait || file_has_trace(s, traces))
+        return fmi_sqlite_rebuild(s, NULL) == FM_OK;
+    mark(s, rewrites, NULL);
+    return true;
+}
+
+static int64_t clock_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Another process may be at it just now: it is given the time that looking through the file takes.
+ */
+fm_status fmi_sqlite_resume_scrub(const fmi_sqlite *s, fm_error *err)
+{
+    enum { BASE_MS = 50, BYTES_PER_MS = 256 * 1024, STEP_MS = 5 };
+    const struct timespec step = {0, STEP_MS * 1000000};
+    sqlite3_int64 size = 0;
+    int64_t rewrites = 0, scrubbed = 0, now = 0, until;
+    fm_status status = read_state(s, &rewrites, &scrubbed, err);
+    if (status != FM_OK || scrubbed >= rewrites)
+        return status;
+    until = clock_ms() + BASE_MS + (file_of(s, &size) ? size / BYTES_PER_MS : 0);
+    while (status == FM_OK && scrubbed < rewrites && clock_ms() < until) {
+        nanosleep(&step, NULL);
+        status = read_state(s, &now, &scrubbed, err);
+    }
+    if (status == FM_OK && scrubbed < rewrites)
+        status = fmi_sqlite_rebuild(s, err);
+    return status;
 }

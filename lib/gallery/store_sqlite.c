@@ -387,7 +387,7 @@ static fm_status trace_vectors(const fmi_sqlite *s, int64_t no, int64_t template
     while ((status = fmi_sqlite_step(s, stmt, &row, err)) == FM_OK && row) {
         const void *blob = sqlite3_column_blob(stmt, 0);
         if (blob)
-            fmi_traces_add(traces, blob, (size_t)sqlite3_column_bytes(stmt, 0));
+            fmi_traces_add(traces, blob, (size_t)sqlite3_column_bytes(stmt, 0), false);
         ++*count;
     }
     sqlite3_finalize(stmt);
@@ -406,7 +406,7 @@ static fm_status trace_texts(const fmi_sqlite *s, const char *id, fmi_traces *tr
     for (int i = 0; row && i < 3; i++) {
         const void *text = sqlite3_column_blob(stmt, i);
         if (text)
-            fmi_traces_add(traces, text, (size_t)sqlite3_column_bytes(stmt, i));
+            fmi_traces_add(traces, text, (size_t)sqlite3_column_bytes(stmt, i), true);
     }
     fmi_sqlite_done(s, stmt);
     return status;
@@ -441,6 +441,26 @@ static fm_status delete_template(const fmi_sqlite *s, int64_t no, int64_t templa
     return status;
 }
 
+/* *rewrites: the number of this removal; *others_wait: as in fmi_sqlite_scrub */
+static fm_status count_removal(const fmi_sqlite *s, int64_t *rewrites, bool *others_wait,
+                               fm_error *err)
+{
+    int64_t behind = 0;
+    fm_status status = fmi_sqlite_integer(
+        s,
+        "SELECT value - coalesce((SELECT value FROM meta WHERE key = 'scrubbed'), 0) "
+        "FROM meta WHERE key = 'rewrites'",
+        &behind, err);
+    if (status == FM_OK)
+        status =
+            fmi_sqlite_exec(s, "UPDATE meta SET value = value + 1 WHERE key = 'rewrites'", err);
+    if (status == FM_OK)
+        status =
+            fmi_sqlite_integer(s, "SELECT value FROM meta WHERE key = 'rewrites'", rewrites, err);
+    *others_wait = behind > 0;
+    return status;
+}
+
 static fm_status remove_inside(const fmi_sqlite *s, const char *id, int64_t template_id,
                                fmi_removal *out, fmi_traces *traces, fm_error *err)
 {
@@ -457,9 +477,6 @@ static fm_status remove_inside(const fmi_sqlite *s, const char *id, int64_t temp
         status = template_id == 0 ? delete_identity(s, id, out->identity_no, traces, err)
                                   : delete_template(s, out->identity_no, template_id, err);
     if (status == FM_OK)
-        status =
-            fmi_sqlite_exec(s, "UPDATE meta SET value = value + 1 WHERE key = 'rewrites'", err);
-    if (status == FM_OK)
         fmi_sealed_removed(s, template_id == 0, (int64_t)out->templates);
     return status;
 }
@@ -470,19 +487,23 @@ static fm_status sqlite_remove(fmi_store *store, const char *id, int64_t templat
     fmi_sqlite *s = self(store);
     fmi_traces traces = {0};
     fmi_removal result = {0};
+    int64_t rewrites = 0;
+    bool others_wait = false;
     fm_status status = fmi_sqlite_exec(s, "BEGIN IMMEDIATE", err);
     if (status != FM_OK)
         return status;
     status = remove_inside(s, id, template_id, &result, &traces, err);
     if (status == FM_OK)
+        status = count_removal(s, &rewrites, &others_wait, err);
+    if (status == FM_OK)
         status = fmi_sqlite_commit(s, err);
     else
         fmi_sqlite_rollback(s);
     if (status == FM_OK) {
-        result.copies_remain = !fmi_sqlite_scrub(s, &traces);
+        result.copies_remain = !fmi_sqlite_scrub(s, &traces, rewrites, others_wait);
         *out = result;
     }
-    fmi_wipe(&traces, sizeof traces);
+    fmi_traces_free(&traces);
     return status;
 }
 
