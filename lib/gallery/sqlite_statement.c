@@ -5,6 +5,7 @@
 #include "gallery/sqlite.h"
 #include "gallery/sqlite_seal.h"
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static fm_status status_of(int rc)
@@ -199,6 +200,19 @@ void fmi_sqlite_rollback(const fmi_sqlite *s)
     fmi_sealed_forget_changes(s);
 }
 
+/* Where flushing the log has failed, the transaction stands in it as if it were whole, and would be
+ * there after a crash although it was refused. The next one to write takes its place: one that
+ * changes nothing. */
+static void bury_transaction(const fmi_sqlite *s)
+{
+    char sql[64];
+    int64_t version = 0;
+    if (fmi_sqlite_integer(s, "PRAGMA user_version", &version, NULL) != FM_OK)
+        return;
+    snprintf(sql, sizeof sql, "PRAGMA user_version=%lld", (long long)version);
+    sqlite3_exec(s->db, sql, NULL, NULL, NULL);
+}
+
 fm_status fmi_sqlite_commit(const fmi_sqlite *s, fm_error *err)
 {
     fm_status status = fmi_sealed_count_changes(s, err);
@@ -206,6 +220,8 @@ fm_status fmi_sqlite_commit(const fmi_sqlite *s, fm_error *err)
         status = fmi_sqlite_exec(s, "COMMIT", err);
     if (status != FM_OK)
         fmi_sqlite_rollback(s);
+    if (status == FM_E_IO)
+        bury_transaction(s);
     return status;
 }
 

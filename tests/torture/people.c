@@ -19,7 +19,7 @@ uint64_t person_vector_number(uint64_t number, int t)
     return number * 8 + (uint64_t)t;
 }
 
-static void texts(uint64_t number, char name[64], char metadata[96])
+void person_texts(uint64_t number, char name[64], char metadata[96])
 {
     uint64_t state = number;
     snprintf(name, 64, "name %016" PRIx64, torture_random(&state));
@@ -34,7 +34,7 @@ fm_status person_add(fm_gallery *gallery, person *p, uint64_t number, int t, fm_
     fm_enroll_options options;
     fm_enrollment done = {.struct_size = sizeof done};
     fm_status status;
-    texts(number, name, metadata);
+    person_texts(number, name, metadata);
     torture_vector(vector, person_vector_number(number, t));
     fm_enroll_options_init(&options, sizeof options);
     if (!p->present) {
@@ -77,7 +77,7 @@ static void check_texts(fm_gallery *gallery, const fm_identity *got, uint64_t nu
 {
     char name[64], metadata[96], out[256];
     fm_error err = {.struct_size = sizeof err};
-    texts(number, name, metadata);
+    person_texts(number, name, metadata);
     CHECK(!strcmp(got->display_name, name), "%s has the name %s", got->id, got->display_name);
     torture_ok(fm_gallery_get_metadata(gallery, got->id, out, sizeof out, NULL, &err), &err,
                "metadata");

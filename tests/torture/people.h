@@ -16,6 +16,7 @@ typedef struct person {
 } person;
 
 const char *person_id(char out[FM_ID_MAX + 1], uint64_t number);
+void person_texts(uint64_t number, char name[64], char metadata[96]);
 uint64_t person_vector_number(uint64_t number, int t);
 
 /* Enrol the t-th vector; the first time with name and metadata. FM_OK fills the model. */
