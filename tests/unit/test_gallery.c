@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -796,6 +797,214 @@ static void test_gallery_sees_what_others_write(void **state)
     add(b, "dora", 5);
     assert_string_equal(who(b, 5), "dora");
     fm_gallery_close(b);
+}
+
+static bool anywhere(const void *bytes, size_t size);
+
+static void tell_other(int pipe_end)
+{
+    assert_int_equal(write(pipe_end, "x", 1), 1);
+}
+
+static bool hear_other(int pipe_end)
+{
+    char byte;
+    return read(pipe_end, &byte, 1) == 1;
+}
+
+/* In a process of its own: 0 when every search sees what the other one did just before. */
+static int follow(int in, int out)
+{
+    fm_gallery *gallery = NULL;
+    int answer = 1;
+    if (try_open(&gallery, FM_GALLERY_READ_ONLY) != FM_OK)
+        return 2;
+    tell_other(out);
+    if (hear_other(in) && !strcmp(who(gallery, 1), "anna")) {
+        tell_other(out);
+        if (hear_other(in) && !strcmp(who(gallery, 2), "bert") && !strcmp(who(gallery, 1), "")) {
+            tell_other(out);
+            answer = 0;
+        }
+    }
+    fm_gallery_close(gallery);
+    return answer;
+}
+
+static void test_gallery_other_process_sees_the_next_search(void **state)
+{
+    int there[2], back[2], status;
+    pid_t child;
+    fm_gallery *gallery;
+    (void)state;
+    fm_gallery_close(open_gallery());
+    assert_int_equal(pipe(there), 0);
+    assert_int_equal(pipe(back), 0);
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        close(there[1]);
+        close(back[0]);
+        _exit(follow(there[0], back[1]));
+    }
+    close(there[0]);
+    close(back[1]);
+    gallery = open_gallery();
+    assert_true(hear_other(back[0]));
+    add(gallery, "anna", 1);
+    tell_other(there[1]);
+    assert_true(hear_other(back[0]));
+    add(gallery, "bert", 2);
+    ok(fm_gallery_remove(gallery, "anna", NULL, &err));
+    tell_other(there[1]);
+    assert_true(hear_other(back[0]));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    close(there[1]);
+    close(back[0]);
+    fm_gallery_close(gallery);
+}
+
+/* --- a full disk --- */
+
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit = {bytes, RLIM_INFINITY};
+    setrlimit(RLIMIT_FSIZE, &limit);
+}
+
+/* In a process of its own: 0 when the gallery refuses what does not fit and goes on afterwards. */
+static int fill_the_disk(void)
+{
+    fm_gallery *gallery = open_gallery();
+    fm_status status = FM_OK;
+    uint32_t count = 0;
+    size_t identities = 0;
+    signal(SIGXFSZ, SIG_IGN);
+    limit_files(300 * 1024);
+    for (; status == FM_OK && count < 5000; count++) {
+        char id[16];
+        snprintf(id, sizeof id, "p%u", count);
+        status = fm_gallery_add(gallery, id, vector(count), DIM, NULL, NULL, &err);
+    }
+    count--;
+    if (status != FM_E_IO || !strstr(err.message, "people.fmg"))
+        return 1;
+    if (count < 10 || strcmp(who(gallery, count), "") || strcmp(who(gallery, count - 1), "p") < 0)
+        return 2;
+    if (fm_gallery_count(gallery, &identities, NULL, &err) != FM_OK || identities != count)
+        return 3;
+    limit_files(RLIM_INFINITY);
+    if (fm_gallery_add(gallery, "late", vector(count), DIM, NULL, NULL, &err) != FM_OK)
+        return 4;
+    fm_gallery_close(gallery);
+    gallery = open_gallery();
+    if (strcmp(who(gallery, count), "late") || strcmp(who(gallery, 0), "p0") ||
+        fm_gallery_count(gallery, &identities, NULL, &err) != FM_OK || identities != count + 1)
+        return 5;
+    fm_gallery_close(gallery);
+    return 0;
+}
+
+static int make_on_full_disk(void)
+{
+    fm_gallery *gallery = NULL;
+    signal(SIGXFSZ, SIG_IGN);
+    limit_files(4096);
+    if (try_open(&gallery, FM_GALLERY_CREATE) != FM_E_IO || !strstr(err.message, "people.fmg"))
+        return 1;
+    return 0;
+}
+
+static void test_gallery_full_disk(void **state)
+{
+    int status;
+    pid_t child;
+    (void)state;
+    for (int making = 1; making >= 0; making--) {
+        child = fork();
+        assert_true(child >= 0);
+        if (child == 0)
+            _exit(making ? make_on_full_disk() : fill_the_disk());
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+        assert_int_equal(fm_test_folder_count(&folder), making ? 0 : 1);
+    }
+}
+
+/* --- removals that were not finished --- */
+
+static int64_t meta(const char *key)
+{
+    char text[96];
+    sqlite3 *db;
+    sqlite3_stmt *stmt;
+    int64_t value = -1;
+    snprintf(text, sizeof text, "SELECT value FROM meta WHERE key = '%s'", key);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, text, -1, &stmt, NULL), SQLITE_OK);
+    if (sqlite3_step(stmt) == SQLITE_ROW)
+        value = sqlite3_column_int64(stmt, 0);
+    sqlite3_finalize(stmt);
+    sqlite3_close(db);
+    return value;
+}
+
+static void test_gallery_finishes_removals_of_others(void **state)
+{
+    fm_gallery *gallery = open_gallery();
+    (void)state;
+    for (uint32_t i = 0; i < 4; i++) {
+        char id[32];
+        snprintf(id, sizeof id, "somebody-number-%u", i);
+        add(gallery, id, i);
+    }
+    ok(fm_gallery_remove(gallery, "somebody-number-0", NULL, &err));
+    fm_gallery_close(gallery);
+    assert_int_equal(meta("rewrites"), 1);
+    assert_int_equal(meta("scrubbed"), 1);
+    /* rows of which copies stay, as if their process had died */
+    sql("PRAGMA secure_delete=OFF; DELETE FROM templates WHERE identity_no=2;"
+        "DELETE FROM identities WHERE identity_no=2;"
+        "UPDATE meta SET value=value+1 WHERE key='rewrites'");
+    assert_true(anywhere("somebody-number-1", 17));
+    fm_gallery_close(open_with(model, FM_GALLERY_READ_ONLY));
+    assert_int_equal(meta("scrubbed"), 1); /* it may not */
+    fm_gallery_close(open_with(NULL, FM_GALLERY_EXISTING));
+    assert_false(anywhere("somebody-number-1", 17));
+    assert_false(anywhere(vector(1), 16));
+    assert_int_equal(meta("scrubbed"), 2);
+    /* the next removal does it as well */
+    gallery = open_gallery();
+    sql("PRAGMA secure_delete=OFF; DELETE FROM templates WHERE identity_no=3;"
+        "DELETE FROM identities WHERE identity_no=3;"
+        "UPDATE meta SET value=value+1 WHERE key='rewrites'");
+    assert_true(anywhere("somebody-number-2", 17));
+    ok(fm_gallery_remove(gallery, "somebody-number-3", NULL, &err));
+    assert_false(anywhere("somebody-number-2", 17));
+    assert_false(anywhere("somebody-number-3", 17));
+    fm_gallery_close(gallery);
+    assert_int_equal(meta("scrubbed"), 4);
+}
+
+/* Galleries of the first days say nothing about it. */
+static void test_gallery_without_a_note_of_removals(void **state)
+{
+    fm_gallery *gallery = open_gallery();
+    (void)state;
+    add(gallery, "anna", 1);
+    add(gallery, "bert", 2);
+    fm_gallery_close(gallery);
+    sql("DELETE FROM meta WHERE key='scrubbed'; UPDATE meta SET value=7 WHERE key='rewrites'");
+    gallery = open_gallery();
+    assert_string_equal(who(gallery, 2), "bert");
+    ok(fm_gallery_remove(gallery, "anna", NULL, &err));
+    fm_gallery_close(gallery);
+    assert_int_equal(meta("scrubbed"), 8);
+    sql("UPDATE meta SET value='soon' WHERE key='scrubbed'");
+    gallery = open_gallery(); /* damaged; nothing else depends on it */
+    assert_string_equal(who(gallery, 2), "bert");
+    fm_gallery_close(gallery);
 }
 
 static double seconds(void)
@@ -1613,6 +1822,10 @@ int main(int argc, char **argv)
         TEST(test_gallery_read_only),
         TEST(test_gallery_read_only_folder),
         TEST(test_gallery_sees_what_others_write),
+        TEST(test_gallery_other_process_sees_the_next_search),
+        TEST(test_gallery_full_disk),
+        TEST(test_gallery_finishes_removals_of_others),
+        TEST(test_gallery_without_a_note_of_removals),
         TEST(test_gallery_is_busy_while_another_writes),
         TEST(test_gallery_created_by_many_at_once),
         TEST(test_gallery_keeps_what_a_killed_process_added),
