@@ -370,24 +370,42 @@ static fm_status sqlite_add(fmi_store *store, const fmi_new_template *add, fm_en
     return status;
 }
 
-/* Rows of vectors that are about to go: as bytes, however damaged they are. */
+/* As bytes, however damaged they are. Through SQLite's interface for blobs, which copies from its
+ * page straight to us: a column of a row would be left in freed memory. */
+static void trace_vector(const fmi_sqlite *s, int64_t template_id, fmi_traces *traces)
+{
+    sqlite3_blob *blob = NULL;
+    unsigned char *bytes = NULL;
+    int size = 0;
+    if (sqlite3_blob_open(s->db, "main", "templates", "vector", template_id, 0, &blob) ==
+        SQLITE_OK) {
+        size = sqlite3_blob_bytes(blob);
+        bytes = fmi_alloc((size_t)size);
+    }
+    if (bytes && sqlite3_blob_read(blob, bytes, size, 0) == SQLITE_OK)
+        fmi_traces_add(traces, bytes, (size_t)size, false);
+    else
+        traces->lost = true;
+    sqlite3_blob_close(blob);
+    fmi_free_wiped(bytes, (size_t)size);
+}
+
 static fm_status trace_vectors(const fmi_sqlite *s, int64_t no, int64_t template_id,
                                fmi_traces *traces, size_t *count, fm_error *err)
 {
     sqlite3_stmt *stmt;
     bool row;
-    fm_status status = fmi_sqlite_prepare(s, &stmt,
-                                          "SELECT vector FROM templates WHERE identity_no = ?1 "
-                                          "AND (?2 = 0 OR template_id = ?2)",
-                                          err);
+    fm_status status =
+        fmi_sqlite_prepare(s, &stmt,
+                           "SELECT template_id FROM templates WHERE identity_no = ?1 "
+                           "AND (?2 = 0 OR template_id = ?2)",
+                           err);
     if (status != FM_OK)
         return status;
     sqlite3_bind_int64(stmt, 1, no);
     sqlite3_bind_int64(stmt, 2, template_id);
     while ((status = fmi_sqlite_step(s, stmt, &row, err)) == FM_OK && row) {
-        const void *blob = sqlite3_column_blob(stmt, 0);
-        if (blob)
-            fmi_traces_add(traces, blob, (size_t)sqlite3_column_bytes(stmt, 0), false);
+        trace_vector(s, sqlite3_column_int64(stmt, 0), traces);
         ++*count;
     }
     sqlite3_finalize(stmt);
