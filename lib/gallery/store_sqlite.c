@@ -300,6 +300,22 @@ static fm_status update_identity(const fmi_sqlite *s, const fmi_new_template *ad
                           add, now, err);
 }
 
+/* Through SQLite's interface for blobs, straight from us to its page: what is bound to a statement
+ * is put together to a row, and that copy would be left in freed memory. */
+static fm_status write_vector(const fmi_sqlite *s, int64_t template_id, const void *bytes, int size,
+                              fm_error *err)
+{
+    sqlite3_blob *blob = NULL;
+    fm_status status = FM_OK;
+    int rc = sqlite3_blob_open(s->db, "main", "templates", "vector", template_id, 1, &blob);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_blob_write(blob, bytes, size, 0);
+    if (rc != SQLITE_OK)
+        status = fmi_sqlite_fail(s, rc, err);
+    sqlite3_blob_close(blob);
+    return status;
+}
+
 static fm_status insert_template(const fmi_sqlite *s, const fmi_new_template *add, int64_t now,
                                  int64_t no, fm_error *err)
 {
@@ -323,10 +339,12 @@ static fm_status insert_template(const fmi_sqlite *s, const fmi_new_template *ad
         if (add->has_quality)
             sqlite3_bind_double(stmt, 3, (double)add->quality);
         bind_text_or_null(stmt, 4, add->label);
-        sqlite3_bind_blob(stmt, 5, blob, (int)size, SQLITE_STATIC);
+        sqlite3_bind_zeroblob(stmt, 5, (int)size);
         status = fmi_sqlite_run(s, stmt, err);
     }
     fmi_sqlite_done(s, stmt);
+    if (status == FM_OK)
+        status = write_vector(s, sqlite3_last_insert_rowid(s->db), blob, (int)size, err);
     fmi_free_wiped(blob, size);
     return status;
 }
@@ -370,8 +388,7 @@ static fm_status sqlite_add(fmi_store *store, const fmi_new_template *add, fm_en
     return status;
 }
 
-/* As bytes, however damaged they are. Through SQLite's interface for blobs, which copies from its
- * page straight to us: a column of a row would be left in freed memory. */
+/* As bytes, however damaged they are; in the same way as write_vector. */
 static void trace_vector(const fmi_sqlite *s, int64_t template_id, fmi_traces *traces)
 {
     sqlite3_blob *blob = NULL;
