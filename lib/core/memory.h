@@ -35,6 +35,10 @@ void fmi_pages_free(void *pages, size_t size);
 void *fmi_secret_alloc(size_t size);
 void fmi_secret_free(void *block);
 
+/* Whole pages of memory that was freed by others, unwiped, go back to the kernel, which forgets
+ * what is in them. Where the C library cannot do that, nothing happens. */
+void fmi_memory_return(void);
+
 bool fmi_mul_overflows(size_t a, size_t b, size_t *product);
 
 /* Tests only: let `successes` more allocations pass, then fail all; negative: never fail. */

@@ -113,13 +113,15 @@ static fm_status read_state(const fmi_sqlite *s, int64_t *rewrites, int64_t *scr
     return status;
 }
 
-/* What is removed while the file is rebuilt has a higher number. */
+/* What is removed while the file is rebuilt has a higher number. VACUUM copies all rows into memory
+ * and frees it as it is: those that are removed later are not to be found there. */
 fm_status fmi_sqlite_rebuild(const fmi_sqlite *s, fm_error *err)
 {
     int64_t rewrites = 0, scrubbed = 0;
     fm_status status = read_state(s, &rewrites, &scrubbed, err);
     if (status == FM_OK)
         status = fmi_sqlite_exec(s, "VACUUM", err);
+    fmi_memory_return();
     if (status == FM_OK)
         status = fmi_sqlite_empty_log(s, err);
     if (status == FM_OK && scrubbed < rewrites)
