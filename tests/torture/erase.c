@@ -3,7 +3,7 @@
  *     torture_erase PEOPLE REMOVALS [SEED]
  *
  * Every other one of several removals is of a single template. After each, every byte of the files
- * is searched; now and then the file is rebuilt, and a process is killed with what it has open. */
+ * is searched; again after an export, after compacting, and after a process was killed. */
 #include "scan.h"
 #include <inttypes.h>
 #include <signal.h>
@@ -66,6 +66,19 @@ static void remove_one(crowd *c, fm_gallery *gallery, uint64_t number)
     check_gone(c, number, -1, "removed");
 }
 
+/* Neither rebuilding the file nor writing another brings anything back. */
+static void export_and_compact(crowd *c, fm_gallery *gallery, uint64_t gone)
+{
+    char name[128];
+    fm_error err = {.struct_size = sizeof err};
+    snprintf(name, sizeof name, "%s/people.jsonl", c->folder.path);
+    torture_ok(fm_gallery_export(gallery, name, NULL, NULL, &err), &err, "export");
+    check_gone(c, gone, -1, "exported");
+    unlink(name);
+    torture_ok(fm_gallery_compact(gallery, &err), &err, "compact");
+    check_gone(c, gone, -1, "compacted");
+}
+
 /* A child enrols, removes and dies; the survivors' files must be clean after reopening. */
 static void remove_and_die(crowd *c, uint64_t number)
 {
@@ -104,7 +117,11 @@ int main(int argc, char **argv)
     fill(&c, gallery);
     check_there(&c, 0);
     for (uint64_t i = 0; i < removals; i++)
-        remove_one(&c, gallery, torture_random(&c.seed) % c.count);
+        remove_one(&c, gallery,
+                   i % 10 ? torture_random(&c.seed) % c.count : i * c.count / removals);
+    for (uint64_t i = 0; i < c.count; i += c.count / 10)
+        if (!c.people[i].present)
+            export_and_compact(&c, gallery, i);
     for (uint64_t i = 0; i < c.count; i++)
         person_check(gallery, &c.people[i], i);
     fm_gallery_close(gallery);

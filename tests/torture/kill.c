@@ -58,13 +58,13 @@ static message choose(const person *people, uint64_t *state)
     return m;
 }
 
-static void with_sql(const char *path, const char *sql)
+static void checkpoint(const char *path)
 {
     sqlite3 *db;
     CHECK(sqlite3_open(path, &db) == SQLITE_OK, "%s", sqlite3_errmsg(db));
     sqlite3_busy_timeout(db, TIMEOUT_MS);
-    sqlite3_exec(db, "PRAGMA temp_store=MEMORY", NULL, NULL, NULL);
-    CHECK(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, "%s: %s", sql, sqlite3_errmsg(db));
+    CHECK(sqlite3_exec(db, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL) == SQLITE_OK, "%s",
+          sqlite3_errmsg(db));
     sqlite3_close(db);
 }
 
@@ -78,8 +78,10 @@ static void apply(fm_gallery *gallery, const char *path, person *people, const m
         torture_ok(person_remove_template(gallery, p, m->number, m->t, &err), &err, "remove");
     else if (m->what == REMOVE)
         torture_ok(person_remove(gallery, p, m->number, &err), &err, "remove");
+    else if (m->what == REBUILD)
+        torture_ok(fm_gallery_compact(gallery, &err), &err, "compact");
     else
-        with_sql(path, m->what == REBUILD ? "VACUUM" : "PRAGMA wal_checkpoint(TRUNCATE)");
+        checkpoint(path);
 }
 
 static _Noreturn void child(crowd *c, int pipe_end, uint64_t state)
