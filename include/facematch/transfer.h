@@ -5,7 +5,7 @@
  *
  * The file is described in docs/gallery-format.md. It holds all that a gallery knows: templates to
  * the bit, qualities, labels, names, metadata and times; only the numbers of templates are given
- * anew. It is not encrypted, so guard it like the gallery itself.
+ * anew. Without a key it is not encrypted, so guard it like the gallery itself.
  */
 #ifndef FACEMATCH_TRANSFER_H
 #define FACEMATCH_TRANSFER_H
@@ -41,6 +41,7 @@ typedef struct fm_transfer_options {
     fm_existing on_existing; /**< of an import; default FM_EXISTING_REFUSE */
     fm_progress_fn progress; /**< NULL for none */
     void *user;              /**< handed to progress */
+    const fm_gallery_key *key; /**< of the file, whatever the gallery's is; NULL: plain */
     /* --- 0.1 ends here, append below --- */
 } fm_transfer_options;
 
@@ -50,8 +51,8 @@ typedef struct fm_transfer {
     int32_t reserved;     /**< 0 */
     int64_t identities;   /**< written to the file; or imported, those that were merged included */
     int64_t templates;
-    int64_t skipped;      /**< identities that an import left as they were */
-    int64_t bytes;        /**< of the file */
+    int64_t skipped; /**< identities that an import left as they were */
+    int64_t bytes;   /**< of the file, before it was sealed */
     /* --- 0.1 ends here, append below --- */
 } fm_transfer;
 
@@ -70,11 +71,11 @@ FM_API void fm_transfer_options_init(fm_transfer_options *options, uint32_t stru
  * @param[in]     options  NULL for defaults; `on_existing` is not looked at.
  * @param[in,out] out      optional; struct_size set by the caller; untouched on failure.
  * @param[out]    err      optional error detail.
- * @return FM_OK; FM_E_INVALID_ARGUMENT (also: the path is the gallery itself); FM_E_CANCELED;
- *   FM_E_IO; FM_E_BUSY; FM_E_CORRUPT; FM_E_UNSUPPORTED (by this kind of gallery); FM_E_NO_MEMORY.
- *   On failure there is no file, or still the old one.
- * Threads: synchronised; other calls on this handle wait, those on other handles do not.
- * Cost: one pass; memory does not grow with the gallery.   Since: 0.1. */
+ * @return FM_OK; FM_E_INVALID_ARGUMENT (also: the path is the gallery itself); FM_E_CANCELED; what
+ *   the key's callback answers; FM_E_IO; FM_E_BUSY; FM_E_CORRUPT; FM_E_UNSUPPORTED (by this kind of
+ * gallery); FM_E_NO_MEMORY. On failure there is no file, or still the old one. Threads:
+ * synchronised; other calls on this handle wait, those on other handles do not. Cost: one pass;
+ * memory does not grow with the gallery.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_gallery_export(fm_gallery *gallery, const char *path,
                                                 const fm_transfer_options *options,
                                                 fm_transfer *out, fm_error *err);
@@ -93,8 +94,9 @@ FM_API FM_NODISCARD fm_status fm_gallery_export(fm_gallery *gallery, const char 
  *   are named); FM_E_VERSION (made by a newer library); FM_E_CORRUPT (not such a file, cut short,
  *   damaged, an identity twice, what fm_gallery_add would refuse); FM_E_LIMIT (a line is too long,
  *   an identity would get more than FM_LIMIT_TEMPLATES); FM_E_EXISTS (on_existing); FM_E_CANCELED;
- *   FM_E_PERMISSION (read-only); FM_E_UNSUPPORTED (by this kind of gallery); FM_E_BUSY; FM_E_IO;
- *   FM_E_NO_MEMORY. After a failure the gallery is as it was.
+ *   FM_E_PERMISSION (read-only; the file is sealed, and the key is missing or another); FM_E_STATE
+ *   (a key for a file that is not sealed); FM_E_UNSUPPORTED (by this kind of gallery); FM_E_BUSY;
+ *   FM_E_IO; FM_E_NO_MEMORY. After a failure the gallery is as it was.
  * Threads: synchronised; other calls on this handle wait, and other writers get FM_E_BUSY.
  * Cost: one pass; memory does not grow with the file.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_gallery_import(fm_gallery *gallery, const char *path,

@@ -6,6 +6,7 @@
 #include "face/gate.h"
 #include "face/session.h"
 #include "gallery/check.h"
+#include "gallery/seal.h"
 #include "match/verify.h"
 #include <string.h>
 
@@ -13,7 +14,6 @@
 enum {
     GALLERY_OPTIONS_0_1 = sizeof(fm_gallery_options),
     GALLERY_INFO_0_1 = sizeof(fm_gallery_info),
-    GALLERY_KEY_0_1 = sizeof(fm_gallery_key),
     ENROLL_OPTIONS_0_1 = sizeof(fm_enroll_options),
     GATE_REPORT_0_1 = sizeof(fm_gate_report),
     ENROLLMENT_0_1 = sizeof(fm_enrollment),
@@ -77,39 +77,13 @@ static fm_status check_optional_output(const void *out, uint32_t min_size, const
 
 /* --- keys --- */
 
-static fm_status check_passphrase(const char *passphrase, fm_error *err)
-{
-    size_t length = strnlen(passphrase, FM_PASSPHRASE_MAX + 1);
-    if (length < 1 || length > FM_PASSPHRASE_MAX)
-        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "the passphrase has %s bytes, expected 1 to %d",
-                        length ? "too many" : "no", FM_PASSPHRASE_MAX);
-    return FM_OK;
-}
-
-static fm_status read_key(fm_gallery_key *own, const fm_gallery_key *key, fm_error *err)
-{
-    fm_status status =
-        fmi_options_read(own, sizeof *own, key, GALLERY_KEY_0_1, "fm_gallery_key", err);
-    if (status != FM_OK)
-        return status;
-    if (own->reserved != 0)
-        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "fm_gallery_key.reserved is not 0");
-    if ((own->bytes != NULL) + (own->passphrase != NULL) + (own->callback != NULL) != 1)
-        return fmi_fail(err, FM_E_INVALID_ARGUMENT,
-                        "exactly one of fm_gallery_key's bytes, passphrase and callback is needed");
-    if (own->size != (own->bytes ? FM_GALLERY_KEY_SIZE : 0))
-        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "fm_gallery_key.size is %zu, expected %d",
-                        own->size, own->bytes ? FM_GALLERY_KEY_SIZE : 0);
-    return own->passphrase ? check_passphrase(own->passphrase, err) : FM_OK;
-}
-
 fm_status fm_gallery_rekey(fm_gallery *gallery, const fm_gallery_key *key, fm_error *err)
 {
     fm_gallery_key own;
     fm_status status;
     if (!gallery || !key)
         return fail_null(err, gallery ? "key" : "gallery");
-    status = read_key(&own, key, err);
+    status = fmi_key_read(&own, key, err);
     if (status == FM_OK)
         status = check_writable(gallery, err);
     return status == FM_OK ? fmi_gallery_rekey(gallery, &own, err) : status;
@@ -146,7 +120,7 @@ fm_status fm_gallery_open(fm_gallery **out, const char *uri, const fm_model *mod
     if (status == FM_OK)
         status = check_open(model, &own, err);
     if (status == FM_OK && own.key) {
-        status = read_key(&key, own.key, err);
+        status = fmi_key_read(&key, own.key, err);
         own.key = &key;
     }
     return status == FM_OK ? fmi_gallery_open(out, uri, model, &own, err) : status;

@@ -1,6 +1,7 @@
 #include "gallery/transfer.h"
 #include "core/error.h"
 #include "core/options.h"
+#include "gallery/seal.h"
 
 /* Sizes in release 0.1: what a caller must bring at least. */
 enum { TRANSFER_OPTIONS_0_1 = sizeof(fm_transfer_options), TRANSFER_0_1 = sizeof(fm_transfer) };
@@ -17,7 +18,7 @@ static fm_status fail_null(fm_error *err, const char *name)
 
 static fm_status begin(const fm_gallery *gallery, const char *path,
                        const fm_transfer_options *options, const fm_transfer *out,
-                       fm_transfer_options *own, fm_error *err)
+                       fm_transfer_options *own, fm_gallery_key *key, fm_error *err)
 {
     fm_status status = FM_OK;
     if (!gallery || !path)
@@ -32,6 +33,10 @@ static fm_status begin(const fm_gallery *gallery, const char *path,
     if (status == FM_OK && (own->on_existing < 0 || own->on_existing > FM_EXISTING_MERGE))
         status = fmi_fail(err, FM_E_INVALID_ARGUMENT, "there is no on_existing %d",
                           (int)own->on_existing);
+    if (status == FM_OK && own->key) {
+        status = fmi_key_read(key, own->key, err);
+        own->key = key;
+    }
     return status;
 }
 
@@ -46,8 +51,9 @@ fm_status fm_gallery_export(fm_gallery *gallery, const char *path,
                             const fm_transfer_options *options, fm_transfer *out, fm_error *err)
 {
     fm_transfer_options own;
+    fm_gallery_key key;
     fm_transfer result = {0};
-    fm_status status = begin(gallery, path, options, out, &own, err);
+    fm_status status = begin(gallery, path, options, out, &own, &key, err);
     if (status == FM_OK)
         status = fmi_gallery_export(gallery, path, &own, &result, err);
     if (status == FM_OK && out)
@@ -59,8 +65,9 @@ fm_status fm_gallery_import(fm_gallery *gallery, const char *path,
                             const fm_transfer_options *options, fm_transfer *out, fm_error *err)
 {
     fm_transfer_options own;
+    fm_gallery_key key;
     fm_transfer result = {0};
-    fm_status status = begin(gallery, path, options, out, &own, err);
+    fm_status status = begin(gallery, path, options, out, &own, &key, err);
     if (status == FM_OK)
         status = check_writable(gallery, err);
     if (status == FM_OK)

@@ -3,6 +3,7 @@
 #include "core/memory.h"
 #include "core/stream.h"
 #include "gallery/check.h"
+#include "gallery/seal_stream.h"
 #include "gallery/transfer.h"
 #include <inttypes.h>
 #include <jansson.h>
@@ -300,6 +301,8 @@ fm_status fmi_gallery_export(fm_gallery *gallery, const char *path,
         job.status = get_memory(&job);
     if (job.status == FM_OK)
         job.status = fmi_sink_file(&job.sink, path, err);
+    if (job.status == FM_OK && options->key)
+        job.status = fmi_seal_sink(&job.sink, path, options->key, err);
     if (job.status == FM_OK) {
         pthread_mutex_lock(&gallery->store_lock);
         export_locked(&job);

@@ -208,6 +208,9 @@ fm_status fmi_gallery_remove(fm_gallery *gallery, const char *id, int64_t templa
 fm_status fmi_gallery_rekey(fm_gallery *gallery, const fm_gallery_key *key, fm_error *err)
 {
     fm_status status;
+    if (!gallery->store->ops->rekey)
+        return fmi_fail(err, FM_E_UNSUPPORTED, "%s: galleries of this kind are not sealed",
+                        gallery->store->name);
     pthread_mutex_lock(&gallery->store_lock);
     status = gallery->store->ops->rekey(gallery->store, key, err);
     if (status == FM_OK) {

@@ -2,6 +2,7 @@
  * takes all of them back. */
 #include "core/error.h"
 #include "core/stream.h"
+#include "gallery/seal_stream.h"
 #include "gallery/transfer.h"
 #include <string.h>
 
@@ -279,8 +280,10 @@ fm_status fmi_gallery_import(fm_gallery *gallery, const char *path,
         status = fmi_source_file(&source, path, err);
     if (status != FM_OK)
         return status;
+    status = fmi_seal_source(&source, path, own.key, err);
     job.lines.source = source;
-    status = fmi_record_init(&job.record, (size_t)gallery->store->pin.dim, err);
+    if (status == FM_OK)
+        status = fmi_record_init(&job.record, (size_t)gallery->store->pin.dim, err);
     if (status == FM_OK) {
         status = import_lines(&job, err);
         fmi_record_dispose(&job.record);

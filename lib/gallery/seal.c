@@ -9,6 +9,7 @@
 #include "gallery/seal.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/options.h"
 #include <sodium.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -58,6 +59,31 @@ static uint64_t get_number(const unsigned char *in, int bytes)
 }
 
 /* --- the user's key --- */
+
+static fm_status check_passphrase(const char *passphrase, fm_error *err)
+{
+    size_t length = strnlen(passphrase, FM_PASSPHRASE_MAX + 1);
+    if (length < 1 || length > FM_PASSPHRASE_MAX)
+        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "the passphrase has %s bytes, expected 1 to %d",
+                        length ? "too many" : "no", FM_PASSPHRASE_MAX);
+    return FM_OK;
+}
+
+fm_status fmi_key_read(fm_gallery_key *own, const fm_gallery_key *key, fm_error *err)
+{
+    fm_status status = fmi_options_read(own, sizeof *own, key, sizeof *own, "fm_gallery_key", err);
+    if (status != FM_OK)
+        return status;
+    if (own->reserved != 0)
+        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "fm_gallery_key.reserved is not 0");
+    if ((own->bytes != NULL) + (own->passphrase != NULL) + (own->callback != NULL) != 1)
+        return fmi_fail(err, FM_E_INVALID_ARGUMENT,
+                        "exactly one of fm_gallery_key's bytes, passphrase and callback is needed");
+    if (own->size != (own->bytes ? FM_GALLERY_KEY_SIZE : 0))
+        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "fm_gallery_key.size is %zu, expected %d",
+                        own->size, own->bytes ? FM_GALLERY_KEY_SIZE : 0);
+    return own->passphrase ? check_passphrase(own->passphrase, err) : FM_OK;
+}
 
 static fm_status ask_for_key(const fm_gallery_key *key, unsigned char out[KEY], fm_error *err)
 {

@@ -20,6 +20,9 @@ typedef struct fmi_seal {
     unsigned char lock[FMI_SEAL_LOCK]; /* as it lies in the file */
 } fmi_seal;
 
+/* A caller's key, checked and copied into own; what it points to is still the caller's. */
+fm_status fmi_key_read(fm_gallery_key *own, const fm_gallery_key *key, fm_error *err);
+
 /* A new gallery's. What the callback says is passed on. */
 fm_status fmi_seal_make(fmi_seal **out, const fm_gallery_key *key, fm_error *err);
 /* FM_E_PERMISSION: another key; FM_E_CORRUPT: no lock */

@@ -293,6 +293,7 @@ static void print_transfer(void)
     FIELD(fm_transfer_options, on_existing);
     FIELD(fm_transfer_options, progress);
     FIELD(fm_transfer_options, user);
+    FIELD(fm_transfer_options, key);
     TYPE(fm_transfer);
     FIELD(fm_transfer, struct_size);
     FIELD(fm_transfer, reserved);

@@ -1294,9 +1294,19 @@ static void test_gallery_metadata_tells_what_it_needs(void **state)
     assert_memory_equal(text, "xx", 2);
 }
 
+static const fm_transfer_options *sealed_by(const fm_gallery_key *key)
+{
+    static fm_transfer_options options;
+    fm_transfer_options_init(&options, sizeof options);
+    options.key = key;
+    return &options;
+}
+
 static void test_gallery_transfer(void **state)
 {
     fm_gallery *g = in.gallery;
+    uint8_t key[FM_GALLERY_KEY_SIZE] = {1}, zeros[FM_GALLERY_KEY_SIZE] = {0};
+    const fm_gallery_key good = {.struct_size = sizeof good, .callback = no_key};
     fm_transfer *to = &out.transfer.head;
     char path[256], again[256];
     (void)state;
@@ -1329,6 +1339,12 @@ static void test_gallery_transfer(void **state)
            fm_gallery_import(g, path, options, to, err));
     OPTION(FM_OK, fm_transfer_options, on_existing = FM_EXISTING_SKIP,
            fm_gallery_import(g, path, options, to, err));
+    KEYS(fm_gallery_export(g, path, sealed_by(options), to, err));
+    KEYS(fm_gallery_import(g, path, sealed_by(options), to, err));
+    GIVES(FM_E_STATE, fm_gallery_import(g, path, sealed_by(&good), to, err));
+    GIVES(FM_OK, fm_gallery_export(g, path, sealed_by(&good), to, err));
+    GIVES(FM_E_PERMISSION, fm_gallery_import(g, path, NULL, to, err));
+    GIVES(FM_E_EXISTS, fm_gallery_import(g, path, sealed_by(&good), to, err));
 
     REFUSED(fm_gallery_compact(NULL, err));
     GIVES(FM_E_PERMISSION, fm_gallery_compact(in.read_only, err));
@@ -1339,7 +1355,7 @@ static void test_gallery_transfer(void **state)
 /* All sizes of the structs of an import, into a gallery where it goes through each time. */
 static void test_gallery_import_structs(void **state)
 {
-    fm_transfer_options skip = {sizeof skip, FM_EXISTING_SKIP, NULL, NULL};
+    fm_transfer_options skip = {.struct_size = sizeof skip, .on_existing = FM_EXISTING_SKIP};
     fm_error error = {sizeof error, 0, ""};
     fm_gallery *g = NULL;
     char path[256];

@@ -69,7 +69,7 @@ static void count(fm_gallery *gallery, size_t *identities, size_t *templates)
 static fm_status import(fm_gallery *gallery, const char *path, fm_existing existing,
                         fm_transfer *out)
 {
-    fm_transfer_options options = {sizeof options, existing, NULL, NULL};
+    fm_transfer_options options = {.struct_size = sizeof options, .on_existing = existing};
     out->struct_size = sizeof *out;
     return fm_gallery_import(gallery, path, &options, out, NULL);
 }

@@ -884,6 +884,121 @@ static void test_seal_removal_leaves_no_sealed_bytes(void **state)
     fm_gallery_close(gallery);
 }
 
+/* --- exported files --- */
+
+static fm_status export_under(fm_gallery *gallery, const char *file, const fm_gallery_key *under)
+{
+    fm_transfer_options options;
+    fm_transfer_options_init(&options, sizeof options);
+    options.key = under;
+    return fm_gallery_export(gallery, file, &options, NULL, &err);
+}
+
+static fm_status import_under(fm_gallery *gallery, const char *file, const fm_gallery_key *under)
+{
+    fm_transfer_options options;
+    fm_transfer_options_init(&options, sizeof options);
+    options.key = under;
+    return fm_gallery_import(gallery, file, &options, NULL, &err);
+}
+
+/* A gallery beside the one at path. */
+static fm_gallery *open_beside(const char *name, const fm_gallery_key *under)
+{
+    char other[128];
+    fm_gallery *gallery = NULL;
+    fm_gallery_options options;
+    fm_gallery_options_init(&options, sizeof options);
+    options.key = under;
+    ok(fm_gallery_open(&gallery, fm_test_path(other, sizeof other, &folder, name), model, &options,
+                       &err));
+    return gallery;
+}
+
+static void test_seal_exported_files(void **state)
+{
+    char file[128];
+    fm_gallery *from, *plain, *sealed;
+    (void)state;
+    fm_test_path(file, sizeof file, &folder, "people.sealed");
+    make_people(PEOPLE);
+    from = open_under(&key);
+    ok(export_under(from, file, &new_key));
+    assert_false(anywhere("person-number", 13));
+    assert_false(anywhere("created_ms\"", 11));
+    plain = open_beside("plain.fmg", NULL);
+    sealed = open_beside("sealed.fmg", &passphrase);
+    refused(import_under(plain, file, NULL), FM_E_PERMISSION, "people.sealed: it is sealed");
+    refused(import_under(plain, file, &key), FM_E_PERMISSION, "another key");
+    refused(import_under(plain, file, &passphrase), FM_E_PERMISSION, "sealed with a key");
+    ok(import_under(sealed, file, &new_key));
+    assert_false(anywhere("person-number", 13));
+    ok(import_under(plain, file, &new_key));
+    for (uint32_t i = 0; i < PEOPLE; i += 13) {
+        check_person(plain, i);
+        check_person(sealed, i);
+    }
+    ok(export_under(sealed, file, &passphrase));
+    fm_gallery_close(plain);
+    fm_gallery_close(sealed);
+    sealed = open_beside("another.fmg", &key);
+    ok(import_under(sealed, file, &passphrase));
+    check_person(sealed, 7);
+    ok(export_under(sealed, file, NULL)); /* plain, by choice */
+    refused(import_under(sealed, file, &key), FM_E_STATE, "not sealed");
+    refused(import_under(sealed, file, NULL), FM_E_EXISTS, NULL);
+    fm_gallery_close(sealed);
+    fm_gallery_close(from);
+}
+
+/* Pieces of 64 KiB: cut, changed, exchanged, repeated. */
+static void test_seal_notices_changed_exports(void **state)
+{
+    enum { HEAD = 8 + 102 + 24, PIECE_BYTES = 65536 + 17, CHANGES = 150 };
+    static unsigned char bytes[1 << 20], changed[1 << 20];
+    char file[128];
+    fm_gallery *from, *to = open_beside("to.fmg", NULL);
+    uint32_t seed = 9;
+    size_t size, templates;
+    (void)state;
+    fm_test_path(file, sizeof file, &folder, "people.sealed");
+    make_people(PEOPLE);
+    from = open_under(&key);
+    ok(export_under(from, file, &key));
+    fm_gallery_close(from);
+    size = read_bytes(file, bytes, sizeof bytes);
+    assert_true(size > HEAD + PIECE_BYTES && size < HEAD + 2 * PIECE_BYTES);
+    for (int i = 0; i < CHANGES; i++) {
+        size_t at = i < HEAD + 2 ? (size_t)i : fm_test_random(&seed) % size;
+        fm_status status;
+        memcpy(changed, bytes, size);
+        changed[at] ^= (unsigned char)(1 + fm_test_random(&seed) % 255);
+        fm_test_write_file(file, changed, size);
+        status = import_under(to, file, &key);
+        if (status != FM_E_CORRUPT && status != FM_E_PERMISSION && status != FM_E_STATE)
+            fail_msg("byte %zu: %s %s", at, fm_status_name(status), err.message);
+    }
+    for (int i = 0; i < 40; i++) {
+        size_t keep = i == 0 ? HEAD : i == 1 ? HEAD + PIECE_BYTES : fm_test_random(&seed) % size;
+        fm_test_write_file(file, bytes, keep);
+        refused(import_under(to, file, &key), keep < 8 ? FM_E_STATE : FM_E_CORRUPT,
+                "people.sealed");
+    }
+    memcpy(changed, bytes, size); /* the last piece twice */
+    memcpy(changed + size, bytes + HEAD + PIECE_BYTES, size - HEAD - PIECE_BYTES);
+    fm_test_write_file(file, changed, 2 * size - HEAD - PIECE_BYTES);
+    refused(import_under(to, file, &key), FM_E_CORRUPT, "people.sealed");
+    memcpy(changed + HEAD, bytes + HEAD + PIECE_BYTES, size - HEAD - PIECE_BYTES); /* alone */
+    fm_test_write_file(file, changed, size - PIECE_BYTES);
+    refused(import_under(to, file, &key), FM_E_CORRUPT, "people.sealed");
+    ok(fm_gallery_count(to, NULL, &templates, &err));
+    assert_int_equal(templates, 0);
+    fm_test_write_file(file, bytes, size);
+    ok(import_under(to, file, &key));
+    check_person(to, PEOPLE - 1);
+    fm_gallery_close(to);
+}
+
 /* --- several processes, little memory --- */
 
 static void test_seal_created_by_many_at_once(void **state)
@@ -987,6 +1102,8 @@ int main(void)
         TEST(test_seal_rekey_refuses),
         TEST(test_seal_rekey_locks_others_out),
         TEST(test_seal_removal_leaves_no_sealed_bytes),
+        TEST(test_seal_exported_files),
+        TEST(test_seal_notices_changed_exports),
         TEST(test_seal_created_by_many_at_once),
         TEST(test_seal_without_memory),
     };

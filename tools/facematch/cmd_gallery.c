@@ -268,11 +268,15 @@ int cmd_gallery_export(const options *opts)
     char people[32], templates[32], bytes[32];
     const char *path = stream_name(opts, true);
     fm_gallery *gallery = path ? open_gallery(opts, FM_GALLERY_READ_ONLY) : NULL;
+    key_source file = {.key_file = opts->file_key, .passphrase_file = opts->file_passphrase};
     if (!gallery)
         return ANSWER_ERROR;
     fm_transfer_options_init(&settings, sizeof settings);
     moving_begin(&job, "exporting", &settings);
-    fm_status status = fm_gallery_export(gallery, path, &settings, &done, &err);
+    fm_status status = key_read(&file, &settings.key, &err);
+    if (status == FM_OK)
+        status = fm_gallery_export(gallery, path, &settings, &done, &err);
+    key_wipe(&file);
     fm_gallery_close(gallery);
     moving_end(&job);
     if (status != FM_OK) {
@@ -317,12 +321,16 @@ int cmd_gallery_import(const options *opts)
     fm_transfer_options settings;
     moving job;
     fm_gallery *gallery = open_gallery(opts, FM_GALLERY_CREATE);
+    key_source file = {.key_file = opts->file_key, .passphrase_file = opts->file_passphrase};
     if (!gallery)
         return ANSWER_ERROR;
     fm_transfer_options_init(&settings, sizeof settings);
     settings.on_existing = (fm_existing)opts->on_existing;
     moving_begin(&job, "importing", &settings);
-    fm_status status = fm_gallery_import(gallery, stream_name(opts, false), &settings, &done, &err);
+    fm_status status = key_read(&file, &settings.key, &err);
+    if (status == FM_OK)
+        status = fm_gallery_import(gallery, stream_name(opts, false), &settings, &done, &err);
+    key_wipe(&file);
     fm_gallery_close(gallery);
     moving_end(&job);
     if (status != FM_OK) {

@@ -53,8 +53,8 @@ const command COMMANDS[] = {
      cmd_gallery_remove},
     {FOR_GALLERY_EXPORT, "gallery", "export", 2, 2, "URI FILE", "write a gallery to a text file",
      "Writes everybody to a file of JSON lines, as they are at one moment. The file holds faces "
-     "and "
-     "names in the clear: only you may read it, and you should guard it. FILE may be - for a pipe.",
+     "and names, and without --file-key in the clear, even if the gallery is sealed: only you may "
+     "read it, and you should guard it. FILE may be - for a pipe.",
      "gallery export people.fmg people.jsonl\ngallery export people.fmg - | gzip > people.jsonl.gz",
      cmd_gallery_export},
     {FOR_GALLERY_IMPORT, "gallery", "import", 2, 2, "URI FILE",

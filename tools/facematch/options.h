@@ -44,6 +44,7 @@ typedef struct options {
     const char *model, *detector, *models_dir;
     const char *gallery, *id, *folder, *name, *metadata, *label;
     const char *key_file, *passphrase_file, *new_key_file, *new_passphrase_file;
+    const char *file_key, *file_passphrase;
     const char *draw, *images, *pairs;
     int64_t precision, selection, on_existing;
     int64_t threads, min_face, top, template_id, rounds;
