@@ -934,13 +934,13 @@ static void test_gallery_full_disk(void **state)
 
 /* --- removals that were not finished --- */
 
-static int64_t meta(const char *key)
+static int64_t meta(const char *name)
 {
     char text[96];
     sqlite3 *db;
     sqlite3_stmt *stmt;
     int64_t value = -1;
-    snprintf(text, sizeof text, "SELECT value FROM meta WHERE key = '%s'", key);
+    snprintf(text, sizeof text, "SELECT value FROM meta WHERE key = '%s'", name);
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     assert_int_equal(sqlite3_prepare_v2(db, text, -1, &stmt, NULL), SQLITE_OK);
     if (sqlite3_step(stmt) == SQLITE_ROW)
