@@ -1049,6 +1049,25 @@ class Sealed(Case):
                      names="people.fmg", code="FM_E_PERMISSION")
         self.result(YES, "gallery", "show", self.uri, "obama", "--key-file", self.key)
 
+    def test_exported_files(self):
+        self.enroll("--key-file", self.key)
+        file, other = self.path("people.sealed"), self.path("other.fmg")
+        made = "--model", "mobilefacenet", "--passphrase-file", self.phrase
+        self.result(YES, "gallery", "export", self.uri, file, "--key-file", self.key,
+                    "--file-key", self.other)
+        with open(file, "rb") as opened:
+            self.assertNotIn(b"obama", opened.read())
+        self.expect(YES, "gallery", "export", self.uri, self.path("plain"), "--key-file", self.key)
+        self.expect(ERROR, "gallery", "import", other, file, *made)
+        self.assertIn("people.sealed: it is sealed", self.err)
+        self.refused("gallery", "import", other, file, *made, "--file-key", self.key,
+                     names="people.sealed", code="FM_E_PERMISSION")
+        self.refused("gallery", "import", other, self.path("plain"), *made, "--file-key",
+                     self.key, names="plain", code="FM_E_STATE")
+        done = self.result(YES, "gallery", "import", other, file, *made, "--file-key", self.other)
+        self.assertEqual((done["identities"], done["templates"]), (1, 1))
+        self.result(YES, "gallery", "show", other, "obama", "--passphrase-file", self.phrase)
+
     def test_wrong_key_files(self):
         self.enroll("--key-file", self.key)
         bad = {"short": b"x" * 31, "long": b"x" * 33, "hex63": b"0" * 63, "hex65": b"0" * 65,
