@@ -2,9 +2,10 @@
  * full or broken from there on. What was acknowledged must hold, all else be as it was or wholly
  * done, and of what is removed nothing may be left once the gallery has been opened again.
  *
- *     torture_steps STRIDE [SEED]
+ *     torture_steps EVERY OPEN_EVERY [SEED]
  *
- * Of opening after a crash only every STRIDE-th step is tried: it has many, and waits each time.
+ * EVERY 1 tries all steps, 2 every other one. Opening after a crash, with its OPEN_EVERY, has many
+ * steps and waits each time.
  */
 #include "scan.h"
 #include <inttypes.h>
@@ -265,12 +266,13 @@ static long find_commit(scene *s)
 int main(int argc, char **argv)
 {
     static scene s;
-    long tried = 0, commit, most = argc > 1 ? atol(argv[1]) : 0;
-    if (most < 1) {
-        fprintf(stderr, "torture_steps STRIDE [SEED]\n");
+    long tried = 0, commit;
+    long every = argc > 2 ? atol(argv[1]) : 0, open_every = argc > 2 ? atol(argv[2]) : 0;
+    if (every < 1 || open_every < 1) {
+        fprintf(stderr, "torture_steps EVERY OPEN_EVERY [SEED]\n");
         return 2;
     }
-    s.seed = argc > 2 ? strtoull(argv[2], NULL, 10) : (uint64_t)getpid();
+    s.seed = argc > 3 ? strtoull(argv[3], NULL, 10) : (uint64_t)getpid();
     printf("seed %" PRIu64 "\n", s.seed);
     torture_model();
     torture_folder_make(&s.folder);
@@ -278,7 +280,7 @@ int main(int argc, char **argv)
     commit = find_commit(&s);
     for (change what = ADD_PERSON; what <= OPEN_PENDING; what++)
         for (torture_trap trap = TRAP_KILL; trap <= TRAP_IO; trap++) {
-            long stride = what == OPEN_PENDING ? most : 1;
+            long stride = what == OPEN_PENDING ? open_every : every;
             long step = (long)(torture_random(&s.seed) % (uint64_t)stride);
             for (; step < MOST_STEPS && try_step(&s, what, trap, step, commit) >= 0; step += stride)
                 tried++;
