@@ -1793,6 +1793,7 @@ ONLY_PLAIN(test_gallery_refuses_newer_formats_and_other_tables)
 ONLY_PLAIN(test_gallery_notices_damaged_rows)
 ONLY_PLAIN(test_gallery_uris)
 ONLY_PLAIN(test_gallery_relative_paths)
+ONLY_PLAIN(test_gallery_finishes_removals_of_others) /* it looks for a plain id in the file */
 ONLY_PLAIN(test_gallery_removal_leaves_no_bytes)
 ONLY_PLAIN(test_gallery_without_memory)
 
@@ -1824,7 +1825,7 @@ int main(int argc, char **argv)
         TEST(test_gallery_sees_what_others_write),
         TEST(test_gallery_other_process_sees_the_next_search),
         TEST(test_gallery_full_disk),
-        TEST(test_gallery_finishes_removals_of_others),
+        TEST(plain_test_gallery_finishes_removals_of_others),
         TEST(test_gallery_without_a_note_of_removals),
         TEST(test_gallery_is_busy_while_another_writes),
         TEST(test_gallery_created_by_many_at_once),
