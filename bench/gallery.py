@@ -42,7 +42,7 @@ class Ours:
         pointer, size = ctypes.c_void_p, ctypes.c_size_t
         self.lib = ctypes.CDLL(library)
         self.lib.bench_index_new.restype = pointer
-        self.lib.bench_index_new.argtypes = [ctypes.c_int32, ctypes.c_int32, ctypes.c_int32]
+        self.lib.bench_index_new.argtypes = [ctypes.c_int32] * 4
         self.lib.bench_index_add.argtypes = [pointer, pointer, size]
         self.lib.bench_index_search.argtypes = [pointer, pointer, size, size, pointer, pointer]
         self.lib.bench_index_scanned.argtypes = [pointer]
@@ -51,7 +51,7 @@ class Ours:
         self.lib.bench_index_kernel.restype = ctypes.c_char_p
         self.lib.bench_read.argtypes = [pointer, size]
         self.lib.bench_read.restype = ctypes.c_double
-        self.index = self.lib.bench_index_new(METRICS[metric], dim, threads)
+        self.index = self.lib.bench_index_new(METRICS[metric], dim, threads, 0)
         if not self.index:
             raise MemoryError
 

@@ -17,12 +17,16 @@ typedef struct bench_index {
 } bench_index;
 
 EXPORT void bench_index_free(bench_index *b);
-EXPORT bench_index *bench_index_new(int32_t metric, int32_t dim, int32_t threads);
+EXPORT bench_index *bench_index_new(int32_t metric, int32_t dim, int32_t threads, int32_t kind);
 EXPORT int bench_index_add(bench_index *b, const float *vectors, size_t n);
 EXPORT int bench_index_search(bench_index *b, const float *queries, size_t n, size_t k,
                               int64_t *rows, float *scores);
 EXPORT size_t bench_index_scanned(const bench_index *b);
 EXPORT const char *bench_index_kernel(void);
+EXPORT int bench_index_settle(bench_index *b);
+EXPORT int bench_index_search_near(bench_index *b, const float *queries, size_t n, size_t k,
+                                   int64_t *rows, float *scores);
+EXPORT double bench_index_recall(bench_index *b, size_t samples, size_t k);
 EXPORT double bench_read(const unsigned char *bytes, size_t size);
 
 void bench_index_free(bench_index *b)
@@ -34,9 +38,9 @@ void bench_index_free(bench_index *b)
     free(b);
 }
 
-bench_index *bench_index_new(int32_t metric, int32_t dim, int32_t threads)
+bench_index *bench_index_new(int32_t metric, int32_t dim, int32_t threads, int32_t kind)
 {
-    const fmi_index_config config = {.threads = threads};
+    const fmi_index_config config = {.threads = threads, .kind = kind};
     bench_index *b = calloc(1, sizeof *b);
     if (!b)
         return NULL;
@@ -65,19 +69,51 @@ int bench_index_add(bench_index *b, const float *vectors, size_t n)
     return (int)status;
 }
 
+typedef fm_status (*search_fn)(const fmi_index *index, const float *queries, size_t n,
+                               float threshold, size_t k, fmi_hit *hits, size_t *counts,
+                               fm_error *err);
+
 /* rows[n][k], scores[n][k]; k up to 16, n up to FM_LIMIT_BATCH. No threshold: k are always found.
  */
-int bench_index_search(bench_index *b, const float *queries, size_t n, size_t k, int64_t *rows,
-                       float *scores)
+static int search(bench_index *b, search_fn how, const float *queries, size_t n, size_t k,
+                  int64_t *rows, float *scores)
 {
     size_t counts[FM_LIMIT_BATCH];
-    fm_status status = fmi_index_search(b->index, queries, n, -3e38f, k, b->hits, counts, NULL);
+    fm_status status = how(b->index, queries, n, -3e38f, k, b->hits, counts, NULL);
     for (size_t i = 0; i < n * k && status == FM_OK; i++) {
         rows[i] = i % k < counts[i / k] ? b->hits[i].template_id - 1 : -1;
         scores[i] = b->hits[i].score;
     }
     return (int)status;
 }
+
+int bench_index_search(bench_index *b, const float *queries, size_t n, size_t k, int64_t *rows,
+                       float *scores)
+{
+    return search(b, fmi_index_search, queries, n, k, rows, scores);
+}
+
+/* --- approximate search, for hnsw.py --- */
+
+int bench_index_settle(bench_index *b)
+{
+    return (int)fmi_index_settle(b->index, NULL);
+}
+
+int bench_index_search_near(bench_index *b, const float *queries, size_t n, size_t k, int64_t *rows,
+                            float *scores)
+{
+    return search(b, fmi_index_search_near, queries, n, k, rows, scores);
+}
+
+/* As fm_gallery_recall tells it; -1 on failure. */
+double bench_index_recall(bench_index *b, size_t samples, size_t k)
+{
+    double recall = -1;
+    return fmi_index_recall(b->index, samples, k, &recall, NULL) == FM_OK ? recall : -1;
+}
+
+/* --- what a scan reads --- */
 
 /* Bytes that the first look of a search reads. */
 size_t bench_index_scanned(const bench_index *b)

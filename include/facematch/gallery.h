@@ -37,6 +37,16 @@ enum {
     FM_GALLERY_READ_ONLY = 3 /**< writes are refused with FM_E_PERMISSION */
 };
 
+/** How a gallery is searched. */
+typedef int32_t fm_gallery_index;
+enum {
+    FM_INDEX_EXACT = 0, /**< nobody is missed: the default */
+    FM_INDEX_HNSW = 1   /**< faster from some 100,000 templates on, and can miss somebody; a graph is
+                             built in memory when the gallery is opened. docs/search.md has figures,
+                             fm_gallery_recall measures. Galleries below 50,000 templates, and
+                             searches under FM_SCORE_MEAN, are searched as by FM_INDEX_EXACT */
+};
+
 /** Gives the key of a gallery, from a key ring, a device or a person.
  *
  * @param      user  as given in fm_gallery_key.
@@ -65,6 +75,8 @@ typedef struct fm_gallery_options {
     int32_t timeout_ms;   /**< how long to wait for another process's write; default 5,000 */
     int32_t threads;      /**< cores that one search may use, 1..256; default 1. The answers are
                                the same whatever their number */
+    fm_gallery_index index; /**< default FM_INDEX_EXACT */
+    int32_t reserved;     /**< 0 */
     const fm_gallery_key *key; /**< of a sealed gallery; one that is made is sealed with it */
     /* --- 0.1 ends here, append below --- */
 } fm_gallery_options;
@@ -209,11 +221,12 @@ FM_API void fm_identify_options_init(fm_identify_options *options, uint32_t stru
  * @param[out] err      optional error detail; names the file.
  * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_NOT_FOUND; FM_E_MODEL_MISMATCH (made with another
  *   model; both are named); FM_E_CORRUPT (not a gallery, damaged); FM_E_VERSION (made by a newer
- *   library); FM_E_UNSUPPORTED (another scheme); FM_E_IO; FM_E_BUSY; FM_E_PERMISSION (may not be
+ *   library); FM_E_UNSUPPORTED (another scheme; FM_INDEX_HNSW under a metric for which there is no
+ *   graph, or in a library built without hnswlib); FM_E_IO; FM_E_BUSY; FM_E_PERMISSION (may not be
  *   written; sealed, and the key is missing or another); FM_E_STATE (a key for one that is not
  *   sealed); what the key's callback answers; FM_E_NO_MEMORY.
- * Threads: any.   Cost: reads all templates into memory; a passphrase takes 256 MiB and about a
- *   second.   Since: 0.1. */
+ * Threads: any.   Cost: reads all templates into memory; under FM_INDEX_HNSW builds the graph, with
+ *   the options' threads; a passphrase takes 256 MiB and about a second.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_gallery_open(fm_gallery **out, const char *uri,
                                               const fm_model *model,
                                               const fm_gallery_options *options, fm_error *err);
@@ -455,6 +468,23 @@ FM_API FM_NODISCARD fm_status fm_verify_identity(fm_gallery *gallery, fm_session
                                                  const char *id, const fm_image *image,
                                                  const fm_verify_options *options,
                                                  fm_verification *out, fm_error *err);
+
+/** How good is approximate search in this gallery? Compares it with exact search.
+ *
+ * Queries are made up: half-way between templates of two people, spread evenly over the gallery, so
+ * that each scores as a further photograph of both might.
+ *
+ * @param[in]  gallery  opened with a model.
+ * @param      samples  queries, 1..FM_LIMIT_BATCH; no more than there are templates are made.
+ * @param      k        identities per query, 1..FM_LIMIT_MATCHES.
+ * @param[out] recall   share of the k best identities of exact search without a threshold that the
+ *                      gallery's own search finds: 1 under FM_INDEX_EXACT; untouched on failure.
+ * @param[out] err      optional error detail.
+ * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_STATE (no model); FM_E_BUSY; FM_E_IO; FM_E_CORRUPT;
+ *   FM_E_NO_MEMORY.
+ * Threads: synchronised.   Cost: two searches per sample.   Since: 0.1. */
+FM_API FM_NODISCARD fm_status fm_gallery_recall(fm_gallery *gallery, size_t samples, size_t k,
+                                                double *recall, fm_error *err);
 
 /** Close a gallery; NULL is a no-op. Copies of templates in memory are wiped.
  *

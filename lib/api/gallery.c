@@ -104,6 +104,11 @@ static fm_status check_open(const fm_model *model, const fm_gallery_options *opt
     if (options->threads < 0 || options->threads > FMI_INDEX_THREADS)
         return fmi_fail(err, FM_E_INVALID_ARGUMENT, "%d threads, expected 1..%d",
                         (int)options->threads, FMI_INDEX_THREADS);
+    if (options->reserved != 0)
+        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "fm_gallery_options.reserved is not 0");
+    if (options->index != FM_INDEX_EXACT && options->index != FM_INDEX_HNSW)
+        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "there is no gallery index %d",
+                        (int)options->index);
     return FM_OK;
 }
 
@@ -515,6 +520,22 @@ fm_status fm_gallery_search(fm_gallery *gallery, const float *queries, size_t n,
     if (status == FM_OK && out)
         fmi_output_write(out, &result, sizeof result);
     return status;
+}
+
+fm_status fm_gallery_recall(fm_gallery *gallery, size_t samples, size_t k, double *recall,
+                            fm_error *err)
+{
+    if (!gallery || !recall)
+        return fail_null(err, gallery ? "recall" : "gallery");
+    if (samples < 1 || samples > FM_LIMIT_BATCH)
+        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "%zu samples, expected 1..%d", samples,
+                        FM_LIMIT_BATCH);
+    if (k < 1 || k > FM_LIMIT_MATCHES)
+        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "k of %zu, expected 1..%d", k,
+                        FM_LIMIT_MATCHES);
+    if (!gallery->index)
+        return fmi_fail(err, FM_E_STATE, "%s was opened without a model", gallery->store->name);
+    return fmi_gallery_recall(gallery, samples, k, recall, err);
 }
 
 fm_status fm_identify(fm_gallery *gallery, fm_session *session, const fm_image *image,

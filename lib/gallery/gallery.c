@@ -35,10 +35,12 @@ static fm_status update_index(fm_gallery *gallery, fm_error *err)
     const fmi_sync_target target = {gallery->index, clear_copy, copy_identity, copy_template};
     bool changed = true;
     fm_status status = gallery->store->ops->changed(gallery->store, &gallery->sync, &changed, err);
-    if (status != FM_OK || !changed)
+    if (status != FM_OK || (!changed && fmi_index_is_settled(gallery->index)))
         return status;
     pthread_rwlock_wrlock(&gallery->index_lock);
     status = gallery->store->ops->sync(gallery->store, &gallery->sync, &target, err);
+    if (status == FM_OK)
+        status = fmi_index_settle(gallery->index, err);
     pthread_rwlock_unlock(&gallery->index_lock);
     return status;
 }
@@ -98,7 +100,7 @@ static fm_status open_parts(fm_gallery *gallery, const char *path, const fm_mode
     fmi_store_config config = {NULL, gallery->mode,
                                options->timeout_ms ? options->timeout_ms : DEFAULT_TIMEOUT_MS,
                                options->key};
-    const fmi_index_config index_config = {.threads = options->threads};
+    const fmi_index_config index_config = {.threads = options->threads, .kind = options->index};
     fm_status status;
     if (model) {
         gallery->model = fmi_model_retain(model);
@@ -358,7 +360,7 @@ static fm_status search_index(const fm_gallery *gallery, const float *queries, s
     float threshold;
     fm_status status = fmi_identify_threshold(manifest, options, identities, &threshold, err);
     if (status == FM_OK)
-        status = (options->score == FM_SCORE_MEAN ? fmi_index_search_means : fmi_index_search)(
+        status = (options->score == FM_SCORE_MEAN ? fmi_index_search_means : fmi_index_search_near)(
             gallery->index, queries, n, threshold, k, hits, counts, err);
     if (status != FM_OK)
         return status;
@@ -406,4 +408,19 @@ fm_status fmi_gallery_search(fm_gallery *gallery, const float *queries, size_t n
     pthread_mutex_unlock(&gallery->store_lock);
     return status == FM_OK ? search_copy(gallery, queries, n, options, matches, k, counts, out, err)
                            : status;
+}
+
+fm_status fmi_gallery_recall(fm_gallery *gallery, size_t samples, size_t k, double *recall,
+                             fm_error *err)
+{
+    fm_status status;
+    pthread_mutex_lock(&gallery->store_lock);
+    status = update_index(gallery, err);
+    pthread_mutex_unlock(&gallery->store_lock);
+    if (status != FM_OK)
+        return status;
+    pthread_rwlock_rdlock(&gallery->index_lock);
+    status = fmi_index_recall(gallery->index, samples, k, recall, err);
+    pthread_rwlock_unlock(&gallery->index_lock);
+    return status;
 }

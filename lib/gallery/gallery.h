@@ -65,4 +65,7 @@ fm_status fmi_gallery_search_held(fm_gallery *gallery, const float *queries, siz
                                   const fm_identify_options *options, fm_match *matches, size_t k,
                                   size_t *counts, fm_identification *out, fm_error *err);
 
+fm_status fmi_gallery_recall(fm_gallery *gallery, size_t samples, size_t k, double *recall,
+                             fm_error *err);
+
 #endif

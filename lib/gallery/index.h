@@ -6,7 +6,7 @@
 #define FMI_INDEX_H
 
 #include "backend/manifest.h"
-#include <facematch/status.h>
+#include <facematch/gallery.h>
 
 typedef struct fmi_index fmi_index;
 
@@ -19,9 +19,12 @@ typedef struct fmi_hit {
 
 typedef struct fmi_index_config {
     int32_t threads; /* that a search may use; 0: 1 */
+    fm_gallery_index kind;
+    size_t graph_rows; /* with fewer templates the graph is left out; 0: FMI_INDEX_GRAPH_ROWS */
 } fmi_index_config;
 
-/* The manifest must outlive the index. */
+/* The manifest must outlive the index. FM_E_UNSUPPORTED: no graph for this metric, or none at all.
+ */
 fm_status fmi_index_new(fmi_index **out, const fmi_manifest *manifest,
                         const fmi_index_config *config, fm_error *err);
 void fmi_index_free(fmi_index *index); /* wipes; NULL is a no-op */
@@ -38,6 +41,11 @@ void fmi_index_remove_identity(fmi_index *index, int64_t identity_no);
 void fmi_index_remove_template(fmi_index *index, int64_t identity_no, int64_t template_id);
 
 size_t fmi_index_identities(const fmi_index *index); /* with at least one template */
+
+/* To be called after templates have been added: brings the graph up to date, if there is to be one.
+ * Until then, and after FM_E_NO_MEMORY, searches are exact. */
+bool fmi_index_is_settled(const fmi_index *index);
+fm_status fmi_index_settle(fmi_index *index, fm_error *err);
 
 enum {
     FMI_INDEX_PASS = 64,    /* queries that share a pass over the rows */
@@ -56,5 +64,17 @@ fm_status fmi_index_search(const fmi_index *index, const float *queries, size_t 
 fm_status fmi_index_search_means(const fmi_index *index, const float *queries, size_t n,
                                  float threshold, size_t k, fmi_hit *hits, size_t *counts,
                                  fm_error *err);
+
+/* index_near.c: through the graph, if there is one; exact searches of fewer templates are faster.
+ * What it finds has its exact score and place; it can miss some. */
+enum { FMI_INDEX_GRAPH_ROWS = 50000 };
+fm_status fmi_index_search_near(const fmi_index *index, const float *queries, size_t n,
+                                float threshold, size_t k, fmi_hit *hits, size_t *counts,
+                                fm_error *err);
+
+/* By fmi_index_search_near, of the k best identities that fmi_index_search finds: the share that is
+ * found, over `samples` queries that lie near templates. 1 when there is nothing to find. */
+fm_status fmi_index_recall(const fmi_index *index, size_t samples, size_t k, double *recall,
+                           fm_error *err);
 
 #endif

@@ -23,8 +23,16 @@ fm_status fmi_index_new(fmi_index **out, const fmi_manifest *manifest,
 {
     fmi_index *index = fmi_calloc(1, sizeof *index);
     size_t row_bytes = (size_t)manifest->embedding.dim * sizeof(float);
+    fm_status status = FM_OK;
     if (!index)
         return fmi_fail_memory(err);
+    if (config->kind == FM_INDEX_HNSW)
+        status =
+            fmi_hnsw_new(&index->graph, (size_t)manifest->embedding.dim, manifest->metric, err);
+    if (status != FM_OK) {
+        fmi_free(index);
+        return status;
+    }
     index->manifest = manifest;
     index->config = *config;
     index->dim = (size_t)manifest->embedding.dim;
@@ -59,6 +67,8 @@ static void drop_memory(fmi_index *index, size_t rows)
 void fmi_index_clear(fmi_index *index)
 {
     drop_memory(index, 0);
+    if (index->graph)
+        fmi_hnsw_clear(index->graph);
     for (size_t i = 0; i < index->people_count; i++)
         fmi_free_wiped(index->people[i].id, strlen(index->people[i].id));
     index->people_count = index->with_templates = index->row_count = index->last_found = 0;
@@ -69,6 +79,8 @@ void fmi_index_free(fmi_index *index)
     if (!index)
         return;
     fmi_index_clear(index);
+    fmi_hnsw_free(index->graph);
+    fmi_free(index->row_of_slot);
     fmi_free(index->people);
     fmi_free(index->rows);
     fmi_free(index->blocks);
@@ -186,7 +198,7 @@ fm_status fmi_index_add_template(fmi_index *index, int64_t identity_no, int64_t 
     memcpy(fmi_index_vector(index, r), vector, index->dim * sizeof *vector);
     if (index->has_codes)
         fmi_scan_write(&index->form, fmi_index_group(index, r), r % FMI_SCAN_ROWS, vector, norm);
-    index->rows[index->row_count++] = (fmi_row){template_id, norm, (uint32_t)p};
+    index->rows[index->row_count++] = (fmi_row){template_id, norm, (uint32_t)p, FMI_NO_SLOT};
     index->with_templates += index->people[p].templates++ == 0;
     return FM_OK;
 }
@@ -194,6 +206,8 @@ fm_status fmi_index_add_template(fmi_index *index, int64_t identity_no, int64_t 
 static void move_row(fmi_index *index, size_t to, size_t from)
 {
     index->rows[to] = index->rows[from];
+    if (index->rows[to].slot != FMI_NO_SLOT)
+        index->row_of_slot[index->rows[to].slot] = (uint32_t)to;
     memcpy(fmi_index_vector(index, to), fmi_index_vector(index, from), index->dim * sizeof(float));
     if (index->has_codes)
         fmi_scan_copy(&index->form, fmi_index_group(index, to), to % FMI_SCAN_ROWS,
@@ -204,6 +218,8 @@ static void remove_row(fmi_index *index, size_t r)
 {
     size_t last = index->row_count - 1;
     fmi_person *owner = &index->people[index->rows[r].person];
+    if (index->rows[r].slot != FMI_NO_SLOT)
+        fmi_hnsw_remove(index->graph, index->rows[r].slot);
     if (r != last)
         move_row(index, r, last);
     fmi_wipe(fmi_index_vector(index, last), index->dim * sizeof(float));

@@ -2,6 +2,7 @@
 #ifndef FMI_INDEX_EXACT_H
 #define FMI_INDEX_EXACT_H
 
+#include "gallery/hnsw.h"
 #include "gallery/index.h"
 #include "gallery/scan.h"
 
@@ -15,7 +16,10 @@ typedef struct fmi_row {
     int64_t template_id;
     double norm;
     uint32_t person;
+    uint32_t slot; /* in the graph, or FMI_NO_SLOT */
 } fmi_row;
+
+#define FMI_NO_SLOT UINT32_MAX
 
 struct fmi_index {
     const fmi_manifest *manifest;
@@ -35,6 +39,9 @@ struct fmi_index {
     size_t block_rows, block_count, block_room;
     unsigned char **chunks; /* groups of scan.h, chunk_bytes each */
     size_t chunk_rows, chunk_bytes, chunk_count, chunk_room;
+    fmi_hnsw *graph;       /* NULL: searches are exact */
+    uint32_t *row_of_slot; /* [slot_room] */
+    size_t slot_count, slot_room;
 };
 
 static inline float *fmi_index_vector(const fmi_index *index, size_t r)

@@ -196,6 +196,9 @@ static void print_gallery(void)
     CONSTANT(FM_GALLERY_CREATE);
     CONSTANT(FM_GALLERY_EXISTING);
     CONSTANT(FM_GALLERY_READ_ONLY);
+    TYPE(fm_gallery_index);
+    CONSTANT(FM_INDEX_EXACT);
+    CONSTANT(FM_INDEX_HNSW);
     CONSTANT(FM_ID_MAX);
     CONSTANT(FM_DISPLAY_NAME_MAX);
     CONSTANT(FM_LABEL_MAX);
@@ -217,6 +220,8 @@ static void print_gallery(void)
     FIELD(fm_gallery_options, mode);
     FIELD(fm_gallery_options, timeout_ms);
     FIELD(fm_gallery_options, threads);
+    FIELD(fm_gallery_options, index);
+    FIELD(fm_gallery_options, reserved);
     FIELD(fm_gallery_options, key);
     TYPE(fm_gallery_info);
     FIELD(fm_gallery_info, struct_size);

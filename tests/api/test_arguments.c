@@ -949,6 +949,12 @@ static void test_gallery_open(void **state)
            fm_gallery_open(&out.gallery, uri, in.embedder, options, err));
     OPTION(FM_E_INVALID_ARGUMENT, fm_gallery_options, threads = 257,
            fm_gallery_open(&out.gallery, uri, in.embedder, options, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_gallery_options, reserved = 1,
+           fm_gallery_open(&out.gallery, uri, in.embedder, options, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_gallery_options, index = -1,
+           fm_gallery_open(&out.gallery, uri, in.embedder, options, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_gallery_options, index = FM_INDEX_HNSW + 1,
+           fm_gallery_open(&out.gallery, uri, in.embedder, options, err));
     assert_int_not_equal(access(absent, F_OK), 0);
     assert_int_equal(failures, 0);
 }
@@ -1454,6 +1460,25 @@ static void test_gallery_search(void **state)
     assert_int_equal(failures, 0);
 }
 
+static void test_gallery_recall(void **state)
+{
+    fm_gallery *g = in.gallery;
+    double *to = &out.number;
+    (void)state;
+    GIVES(FM_OK, fm_gallery_recall(g, 1, 1, to, err));
+    GIVES(FM_OK, fm_gallery_recall(g, FM_LIMIT_BATCH, FM_LIMIT_MATCHES, to, err));
+    REFUSED(fm_gallery_recall(NULL, 1, 1, to, err));
+    REFUSED(fm_gallery_recall(g, 1, 1, NULL, err));
+    REFUSED(fm_gallery_recall(g, 0, 1, to, err));
+    REFUSED(fm_gallery_recall(g, FM_LIMIT_BATCH + 1, 1, to, err));
+    REFUSED(fm_gallery_recall(g, SIZE_MAX, 1, to, err));
+    REFUSED(fm_gallery_recall(g, 1, 0, to, err));
+    REFUSED(fm_gallery_recall(g, 1, FM_LIMIT_MATCHES + 1, to, err));
+    REFUSED(fm_gallery_recall(g, 1, SIZE_MAX, to, err));
+    GIVES(FM_E_STATE, fm_gallery_recall(in.managed, 1, 1, to, err));
+    assert_int_equal(failures, 0);
+}
+
 static void test_verify_identity(void **state)
 {
     fm_gallery *g = in.gallery;
@@ -1571,6 +1596,7 @@ int main(void)
         TEST(test_gallery_import_structs),
         TEST(test_identify),
         TEST(test_gallery_search),
+        TEST(test_gallery_recall),
         TEST(test_verify_identity),
         TEST(test_evaluate),
         TEST(test_all_functions_are_in_the_table),

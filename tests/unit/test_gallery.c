@@ -1385,7 +1385,7 @@ static void check_index(const crowd *c, const fmi_index *index, uint32_t *seed)
 static void test_gallery_search_equals_brute_force(void **state)
 {
     static const int32_t dims[] = {1, 7, 16, 70};
-    const fmi_index_config config = {1};
+    const fmi_index_config config = {.threads = 1};
     static crowd c;
     uint32_t seed = 5;
     (void)state;

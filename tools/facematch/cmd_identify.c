@@ -94,7 +94,8 @@ int cmd_identify(const options *opts)
         return options_misuse(opts, "give --fpir or --threshold, not both");
     if (!ctx_open(&s.ctx, opts, NEEDS_EMBEDDER | NEEDS_DETECTOR))
         return ANSWER_ERROR;
-    s.gallery = ctx_gallery(opts->gallery, s.ctx.embedder, FM_GALLERY_READ_ONLY);
+    s.gallery = ctx_gallery_to_search(opts->gallery, s.ctx.embedder, (fm_gallery_index)opts->index,
+                                      (int32_t)opts->threads);
     if (s.gallery) {
         prepare(&s, opts);
         answer = ctx_each("identifying", opts->args, opts->args_count, identify_one, &s);

@@ -139,16 +139,35 @@ bool ctx_embed(const context *ctx, const char *path, embedding *out)
     return status == FM_OK;
 }
 
-fm_status ctx_try_gallery(fm_gallery **out, const char *uri, const fm_model *model,
-                          fm_gallery_mode mode, fm_error *err)
+static fm_status open_gallery(fm_gallery **out, const char *uri, const fm_model *model,
+                              fm_gallery_mode mode, fm_gallery_index index, int32_t threads,
+                              fm_error *err)
 {
     fm_gallery_options settings;
     fm_gallery_options_init(&settings, sizeof settings);
     settings.mode = mode;
+    settings.index = index;
+    settings.threads = threads;
     fm_status status = key_read(&opened_with, &settings.key, err);
     if (status != FM_OK)
         return status;
     return fm_gallery_open(out, uri, model, &settings, err);
+}
+
+fm_status ctx_try_gallery(fm_gallery **out, const char *uri, const fm_model *model,
+                          fm_gallery_mode mode, fm_error *err)
+{
+    return open_gallery(out, uri, model, mode, FM_INDEX_EXACT, 0, err);
+}
+
+fm_gallery *ctx_gallery_to_search(const char *uri, const fm_model *model, fm_gallery_index index,
+                                  int32_t threads)
+{
+    fm_error err = {sizeof err, 0, ""};
+    fm_gallery *gallery = NULL;
+    if (open_gallery(&gallery, uri, model, FM_GALLERY_READ_ONLY, index, threads, &err) != FM_OK)
+        out_library_error(uri, &err);
+    return gallery;
 }
 
 fm_gallery *ctx_gallery(const char *uri, const fm_model *model, fm_gallery_mode mode)

@@ -48,6 +48,10 @@ void embedding_free(embedding *vector);
 /* Open a gallery, with the key that was named (keys.h); model may be NULL. NULL: reported. */
 fm_gallery *ctx_gallery(const char *uri, const fm_model *model, fm_gallery_mode mode);
 
+/* The same for reading, with a choice of how it is searched. */
+fm_gallery *ctx_gallery_to_search(const char *uri, const fm_model *model, fm_gallery_index index,
+                                  int32_t threads);
+
 /* The same without a report. */
 fm_status ctx_try_gallery(fm_gallery **out, const char *uri, const fm_model *model,
                           fm_gallery_mode mode, fm_error *err);

@@ -26,6 +26,8 @@ static const option_choice EXISTING[] = {{"refuse", FM_EXISTING_REFUSE},
                                          {"skip", FM_EXISTING_SKIP},
                                          {"merge", FM_EXISTING_MERGE},
                                          {NULL, 0}};
+static const option_choice INDEXES[] = {
+    {"exact", FM_INDEX_EXACT}, {"hnsw", FM_INDEX_HNSW}, {NULL, 0}};
 static const option_choice REASONS[] = {
     {"several_faces", 1 << FM_REFUSAL_SEVERAL_FACES},
     {"face_too_small", 1 << FM_REFUSAL_FACE_TOO_SMALL},
@@ -107,6 +109,13 @@ const option_spec OPTIONS[] = {
      NULL, "Decide by this score instead of by a rate."},
     {"top", "K", OPTION_INTEGER, AT(top), FOR_IDENTIFY, 1, FM_LIMIT_MATCHES, NULL,
      "Tell at most K identities per photograph. Default 5."},
+    {"index", "KIND", OPTION_CHOICE, AT(index), FOR_IDENTIFY, 0, 0, INDEXES,
+     "How the gallery is searched: exact (default), or hnsw, which is faster in large galleries "
+     "once "
+     "its graph is built, and can miss somebody; gallery info --recall tells how often."},
+    {"recall", NULL, OPTION_FLAG, AT(recall), FOR_GALLERY_INFO, 0, 0, NULL,
+     "Tell which share of the 5 best people identify --index hnsw finds, measured with 200 "
+     "searches."},
     {"draw", "OUT.png", OPTION_TEXT, AT(draw), FOR_DETECT, 0, 0, NULL,
      "Write a copy of the (one) photograph with boxes and points drawn into it."},
 

@@ -40,13 +40,13 @@ typedef struct options {
     const char *const *args;
     size_t args_count;
     const char **words; /* the memory that args points into */
-    bool json, help, man, flip, aligned, quality, no_gate;
+    bool json, help, man, flip, aligned, quality, no_gate, recall;
     const char *model, *detector, *models_dir;
     const char *gallery, *id, *folder, *name, *metadata, *label;
     const char *key_file, *passphrase_file, *new_key_file, *new_passphrase_file;
     const char *file_key, *file_passphrase;
     const char *draw, *images, *pairs;
-    int64_t precision, selection, on_existing;
+    int64_t precision, selection, on_existing, index;
     int64_t threads, min_face, top, template_id, rounds;
     int64_t allow; /* reasons, as 1 << fm_refusal */
     double fmr, fpir, threshold;
