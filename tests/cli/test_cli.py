@@ -1113,7 +1113,7 @@ class Help(Case):
     VALUES = {"json": [], "help": [], "aligned": [], "flip": [], "man": [], "fmr": ["1e-3"],
               "fpir": ["1e-3"], "threshold": ["0.5"], "top": ["3"], "rounds": ["3"],
               "min-face": ["40"], "threads": ["2"], "template": ["1"], "select": ["score"],
-              "on-existing": ["skip"],
+              "on-existing": ["skip"], "index": ["exact"],
               "precision": ["bfloat16"], "quality": [], "no-gate": [], "allow": ["blurred"],
               "other-faces": ["0.3"], "min-size": ["60"], "min-score": ["0.8"],
               "min-sharpness": ["0.1"], "min-brightness": ["20"], "max-brightness": ["240"],
