@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Speed, as JSON: each embedder against ONNX Runtime in one run, then photograph to embedding, then
 # exact search in galleries against FAISS and usearch (up to 1,000,000 x 512, which takes 12 GB of
-# memory and half an hour; BENCH_SIZES=10000x128,100000x128 asks for less).
+# memory and half an hour; BENCH_SIZES=10000x128,100000x128 asks for less), then approximate search, then
+# opening, enrolling and removing in a gallery's file.
 # The photographs are the first 200 of LFW in FACEMATCH_DATA, else those of the demo.
 . "$(dirname "$0")/common.sh"
 scripts/setup.sh
@@ -26,3 +27,12 @@ build/bin/bench_pipeline "$models" "${list[@]}"
 
 say "exact search against FAISS and usearch"
 .venv-bench/bin/python bench/gallery.py ${BENCH_SIZES:+--sizes "$BENCH_SIZES"}
+
+say "approximate search"
+.venv-bench/bin/python bench/hnsw.py
+
+say "the file of a million templates"
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+build/bin/bench_gallery_file make "$folder/people.fmg" 1000000 128
+build/bin/bench_gallery_file measure "$folder/people.fmg" 128
