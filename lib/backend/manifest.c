@@ -308,6 +308,8 @@ static fm_status read_detector(fmi_manifest *m, const json_t *root, fm_error *er
         status = fmi_field_numbers(section, "detector.nms", 3, 0, 1, m->detector.nms, err);
     if (status == FM_OK) /* the number of scaled copies grows without bound towards 1 */
         status = fmi_field_number(section, "detector.factor", 0.1, 0.9, &m->detector.factor, err);
+    if (status == FM_OK && fmi_field_present(section, "detector.second_look"))
+        status = fmi_field_bool(section, "detector.second_look", &m->detector.second_look, err);
     return status == FM_OK ? read_geometry(m, section, err) : status;
 }
 

@@ -41,6 +41,7 @@ typedef struct fmi_manifest {
     struct {
         double thresholds[3], nms[3], factor;
         int32_t cell, stride;
+        bool second_look; /* measure the points of found faces again */
     } detector;
     struct {
         bool channels_last, channels_last_bfloat16;

@@ -219,13 +219,23 @@ fm_status fmi_detect(fm_session *session, const fm_image *image, fm_face **faces
                      fm_error *err)
 {
     fmi_candidates list = {NULL, 0, 0};
+    fm_face *found = NULL;
+    size_t n = 0;
     fm_status status = fmi_session_need_detector(session, err);
     if (status == FM_OK)
         status = fmi_propose(session, image, &list, err);
     if (status == FM_OK)
         status = refine(session, image, &list, err);
     if (status == FM_OK)
-        status = choose_faces(session, image, &list, faces, count, err);
+        status = choose_faces(session, image, &list, &found, &n, err);
     fmi_candidates_dispose(&list);
-    return status;
+    if (status == FM_OK && session->detector->manifest.detector.second_look)
+        status = fmi_points_again(session, image, found, n, err);
+    if (status != FM_OK) {
+        fmi_free(found);
+        return status;
+    }
+    *faces = found;
+    *count = n;
+    return FM_OK;
 }

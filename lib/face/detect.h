@@ -19,4 +19,8 @@ fmi_planes fmi_detector_planes(const fm_session *session, float *out, size_t pla
 fm_status fmi_propose(fm_session *session, const fm_image *image, fmi_candidates *list,
                       fm_error *err);
 
+/* points.c: measure the faces' points once more, each face at the place where it was found */
+fm_status fmi_points_again(const fm_session *session, const fm_image *image, fm_face *faces,
+                           size_t count, fm_error *err);
+
 #endif

@@ -8,6 +8,7 @@
 #include "backend/fake.h"
 #include "core/memory.h"
 #include "face/candidates.h"
+#include "face/detect.h"
 #include "face/pyramid.h"
 #include "face/session.h"
 #include "helpers.h"
@@ -28,17 +29,18 @@ enum { DIM = 16, CROP = 32 };
     "\"alignment\":{\"points\":[[10,12],[22,12],[16,18],[11,24],[21,24]],\"border\":\"zero\"},"    \
     "\"embedding\":{\"dim\":16,\"normalize\":" normalize "},\"metric\":\"cosine\","                \
     "\"source\":\"test\",\"license\":\"none\",\"training_data\":\"none\"}"
-#define DETECTOR(stride)                                                                           \
+#define DETECTOR(stride) DETECTOR_WITH(stride, "")
+#define DETECTOR_WITH(stride, more)                                                                \
     FMI_FAKE_MAGIC                                                                                 \
     "{\"format\":1,\"name\":\"squares\",\"kind\":\"detector\"," INPUT                              \
     "\"detector\":{\"type\":\"mtcnn\",\"thresholds\":[0.6,0.7,0.7],\"factor\":0.709,\"cell\":12,"  \
-    "\"stride\":" stride ",\"nms\":[0.5,0.7,0.7]},"                                                \
+    "\"stride\":" stride ",\"nms\":[0.5,0.7,0.7]" more "},"                                        \
     "\"source\":\"test\",\"license\":\"none\",\"training_data\":\"none\"}"
 
 static const double template_points[10] = {10, 12, 22, 12, 16, 18, 11, 24, 21, 24};
 
 static fm_error err = {sizeof err, 0, ""};
-static fm_model *embedder, *plain_embedder, *detector;
+static fm_model *embedder, *plain_embedder, *detector, *looker;
 
 static void ok(fm_status status)
 {
@@ -60,7 +62,8 @@ static int load_models(void **state)
 {
     (void)state;
     return load(&embedder, EMBEDDER("true")) || load(&plain_embedder, EMBEDDER("false")) ||
-                   load(&detector, DETECTOR("2"))
+                   load(&detector, DETECTOR("2")) ||
+                   load(&looker, DETECTOR_WITH("2", ",\"second_look\":true"))
                ? -1
                : 0;
 }
@@ -71,6 +74,7 @@ static int free_models(void **state)
     fm_model_free(embedder);
     fm_model_free(plain_embedder);
     fm_model_free(detector);
+    fm_model_free(looker);
     return fmi_memory_live_blocks() == 0 ? 0 : -1;
 }
 
@@ -745,6 +749,65 @@ static void test_detect_finds_faces_of_all_sizes_anywhere(void **state)
     fm_session_free(session);
 }
 
+/* Looking again keeps every point in its place, left ones left, wherever the face lies. */
+static void test_detect_looks_again_at_points(void **state)
+{
+    fm_session *once = new_session(NULL, detector, NULL), *again = new_session(NULL, looker, NULL);
+    fm_image *image = new_portrait(251, 187, 60, 40, 100);
+    fm_face first, second;
+    size_t count;
+    (void)state;
+    check_one_face(again, 250, 250, 90, 80, 60);
+    check_one_face(again, 250, 250, 15, 15, 40);
+    check_one_face(again, 250, 250, 175, 172, 60);
+    ok(fm_detect(once, image, &first, 1, &count, &err));
+    ok(fm_detect(again, image, &second, 1, &count, &err));
+    assert_memory_equal(&first, &second, offsetof(fm_face, points));
+    assert_memory_not_equal(first.points, second.points, sizeof first.points);
+    fm_image_free(image);
+    fm_session_free(once);
+    fm_session_free(again);
+}
+
+static void test_points_of_many_faces_are_all_looked_at(void **state)
+{
+    enum { COLUMNS = 6, ROWS = 6, MANY = COLUMNS * ROWS, STEP = 80, PLACE = 18, FACE = 44 };
+    fm_session *session = new_session(NULL, looker, NULL);
+    fm_image *image = new_picture(COLUMNS * STEP, ROWS * STEP);
+    fm_face faces[MANY];
+    (void)state;
+    for (int i = 0; i < MANY; i++) {
+        int x = i % COLUMNS * STEP + PLACE, y = i / COLUMNS * STEP + PLACE;
+        draw_face(image, x, y, FACE);
+        faces[i] = face_at((float)x, (float)y, FACE, FACE, 0.9f);
+    }
+    ok(fmi_points_again(session, image, faces, MANY, &err));
+    for (int i = 0; i < MANY; i++)
+        assert_face_is(&faces[i], i % COLUMNS * STEP + PLACE, i / COLUMNS * STEP + PLACE, FACE);
+    fm_image_free(image);
+    fm_session_free(session);
+}
+
+/* A look where there is no face, or beyond all measure, leaves the points as they were. */
+static void test_points_stay_where_a_look_shows_nothing(void **state)
+{
+    fm_session *session = new_session(NULL, looker, NULL);
+    fm_image *image = new_portrait(120, 100, 20, 20, 50);
+    fm_face faces[] = {face_at(75, 60, 30, 30, 0.9f), face_at(1e30f, 20, 50, 50, 0.9f),
+                       face_at(20, 20, INFINITY, 50, 0.9f), face_at(20, 20, 50, 50, 0.9f)};
+    fm_face before[4];
+    (void)state;
+    memcpy(before, faces, sizeof before);
+    ok(fmi_points_again(session, image, faces, 4, &err));
+    assert_memory_equal(faces, before, 3 * sizeof *faces);
+    assert_face_is(&faces[3], 20, 20, 50);
+    ok(fmi_points_again(session, image, before, 3, &err));
+    assert_memory_equal(faces, before, 3 * sizeof *faces);
+    ok(fmi_points_again(session, image, before, 0, &err));
+    fm_image_free(image);
+    fm_session_free(session);
+}
+
 static void test_detect_finds_faces_across_tiles(void **state)
 {
     fm_session_options options;
@@ -1303,7 +1366,7 @@ static void test_face_survives_running_out_of_memory(void **state)
     memset(&s, 0, sizeof s);
     fm_session_options_init(&options, sizeof options);
     options.flip = 1;
-    s.session = new_session(embedder, detector, &options);
+    s.session = new_session(embedder, looker, &options);
     s.image = new_portrait(100, 90, 30, 24, 40);
     s.images[0] = s.images[1] = s.image;
     starve(&s, run_create);
@@ -1343,6 +1406,9 @@ int main(void)
         cmocka_unit_test(test_pyramid_of_the_largest_image_is_modest),
         cmocka_unit_test(test_tiles_are_parts_of_their_level),
         cmocka_unit_test(test_detect_finds_faces_of_all_sizes_anywhere),
+        cmocka_unit_test(test_detect_looks_again_at_points),
+        cmocka_unit_test(test_points_of_many_faces_are_all_looked_at),
+        cmocka_unit_test(test_points_stay_where_a_look_shows_nothing),
         cmocka_unit_test(test_detect_finds_faces_across_tiles),
         cmocka_unit_test(test_detect_finds_several_and_counts_past_the_capacity),
         cmocka_unit_test(test_detect_keeps_to_max_faces_and_min_score),

@@ -117,6 +117,7 @@ static void test_manifest_reads_a_detector(void **state)
     assert_true(m.detector.thresholds[2] == 0.8 && m.detector.nms[0] == 0.5);
     assert_true(m.detector.factor == 0.709);
     assert_int_equal(m.detector.cell, 12);
+    assert_false(m.detector.second_look);
     assert_int_equal(m.detector.stride, 2);
     fmi_manifest_dispose(&m);
 }
@@ -311,6 +312,9 @@ static const bad_case bad[] = {
     UNSUPPORTED(DETECTOR_WITH("\"type\":\"mtcnn\",\"thresholds\":[0,0,0],\"nms\":[1,1,1],"
                               "\"factor\":0.7,\"cell\":16,\"stride\":2"),
                 "detector.cell 16"),
+    CORRUPT(DETECTOR_WITH("\"type\":\"mtcnn\",\"thresholds\":[0,0,0]," DETECTOR_TAIL
+                          ",\"second_look\":1"),
+            "detector.second_look"),
     /* runtime */
     CORRUPT(WITH_RUNTIME("7"), "runtime must be an object"),
     CORRUPT(WITH_RUNTIME("{\"memory_format\":\"fast\"}"), "runtime.memory_format"),

@@ -145,6 +145,8 @@ def _detector_problems(value: Any) -> list[str]:
              if not _is_numbers(value.get(key), 3)]
     found += [f"detector.{key} is not a number" for key in ("factor", "cell", "stride")
               if not _is_numbers([value.get(key)], 1)]
+    if not isinstance(value.get("second_look", False), bool):
+        found.append("detector.second_look is not true or false")
     return found
 
 
