@@ -28,7 +28,8 @@ enum { FM_MODEL_EMBEDDER = 1, FM_MODEL_DETECTOR = 2, FM_MODEL_LIVENESS = 3 };
 typedef int32_t fm_model_family;
 enum {
     FM_FAMILY_SOFTMAX = 1, /**< classifier with its last layer dropped: Taigman et al., CVPR 2014 */
-    FM_FAMILY_TRIPLET = 2  /**< metric loss: Schroff et al., CVPR 2015 */
+    FM_FAMILY_TRIPLET = 2, /**< metric loss: Schroff et al., CVPR 2015 */
+    FM_FAMILY_BUNDLE = 3   /**< several networks, whose outputs make one embedding */
 };
 
 /** How two embeddings a, b are compared. Scores grow with likeness: distances are negated. */

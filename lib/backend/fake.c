@@ -16,18 +16,21 @@ enum {
     FACE_OUTPUTS = 15
 };
 
-typedef enum part_kind { EMBEDDER, PNET, RNET, ONET, PART_COUNT } part_kind;
+typedef enum part_kind { EMBEDDER, PNET, RNET, ONET } part_kind;
 
-static const char *const part_names[PART_COUNT] = {"", "pnet", "rnet", "onet"};
+enum { PARTS_MAX = FMI_MEMBERS_MAX + 4 };
 
 struct fmi_part {
     part_kind kind;
-    int32_t dim; /* of the embedder; 0: whatever is asked for */
+    int32_t dim;      /* of the embedder; 0: whatever is asked for */
+    size_t first_row; /* of the matrix: a bundle's members differ */
+    char name[64];
 };
 
 struct fmi_net {
     fm_model_kind kind; /* 0: no manifest */
-    fmi_part parts[PART_COUNT];
+    size_t count;
+    fmi_part parts[PARTS_MAX];
 };
 
 /* One picture of the input. */
@@ -70,15 +73,47 @@ static fm_status fake_records(const void *bytes, size_t size, fmi_record_fn fn, 
                            : status;
 }
 
+static void add_part(fmi_net *net, part_kind kind, const char *name, int32_t dim, size_t first_row)
+{
+    fmi_part *part = &net->parts[net->count++];
+    part->kind = kind;
+    part->dim = dim;
+    part->first_row = first_row;
+    memcpy(part->name, name, strlen(name) + 1);
+}
+
+static void add_detector(fmi_net *net)
+{
+    add_part(net, PNET, "pnet", 0, 0);
+    add_part(net, RNET, "rnet", 0, 0);
+    add_part(net, ONET, "onet", 0, 0);
+}
+
 static fm_status read_manifest(fmi_net *net, const char *text, size_t length, fm_error *err)
 {
     fmi_manifest manifest;
+    size_t row = 0;
     fm_status status = fmi_manifest_parse(&manifest, text, length, err);
     if (status != FM_OK)
         return status;
     net->kind = manifest.kind;
-    net->parts[EMBEDDER].dim = manifest.embedding.dim;
+    for (size_t i = 0; i < manifest.embedding.count; i++) {
+        const fmi_member *member = &manifest.embedding.members[i];
+        add_part(net, EMBEDDER, member->part, member->dim, row);
+        row += (size_t)member->dim;
+    }
+    if (net->kind == FM_MODEL_DETECTOR)
+        add_detector(net);
     fmi_manifest_dispose(&manifest);
+    return FM_OK;
+}
+
+static fm_status fill(fmi_net *net, const char *manifest, size_t length, fm_error *err)
+{
+    if (length > 0)
+        return read_manifest(net, manifest, length, err);
+    add_part(net, EMBEDDER, "", 0, 0);
+    add_detector(net);
     return FM_OK;
 }
 
@@ -93,10 +128,7 @@ static fm_status fake_load(fmi_net **out, const void *bytes, size_t size, fm_err
     net = fmi_calloc(1, sizeof *net);
     if (!net)
         return fmi_fail_memory(err);
-    for (int i = 0; i < PART_COUNT; i++)
-        net->parts[i].kind = (part_kind)i;
-    if (length > 0)
-        status = read_manifest(net, manifest, length, err);
+    status = fill(net, manifest, length, err);
     if (status != FM_OK) {
         fmi_free(net);
         return status;
@@ -110,18 +142,13 @@ static void fake_free(fmi_net *net)
     fmi_free(net);
 }
 
-static bool has_part(const fmi_net *net, part_kind kind)
-{
-    return net->kind == 0 || (net->kind == FM_MODEL_DETECTOR) == (kind != EMBEDDER);
-}
-
 static fm_status fake_prepare(fmi_net *net, const char *part, const fmi_part_config *config,
                               fmi_part **out, fm_error *err)
 {
     if (config->precision != FM_PRECISION_FLOAT32)
         return fmi_fail(err, FM_E_UNSUPPORTED, "the fake backend computes in float32 only");
-    for (int i = 0; i < PART_COUNT; i++)
-        if (strcmp(part, part_names[i]) == 0 && has_part(net, (part_kind)i)) {
+    for (size_t i = 0; i < net->count; i++)
+        if (strcmp(part, net->parts[i].name) == 0) {
             *out = &net->parts[i];
             return FM_OK;
         }
@@ -160,15 +187,16 @@ static float cell_mean(const view *v, int64_t channel, int64_t row, int64_t colu
     return (float)(sum / (double)((y1 - y0) * (x1 - x0)));
 }
 
-static void embed(const view *v, size_t dim, float *out)
+static void embed(const view *v, size_t row, size_t dim, float *out)
 {
     float cells[CELLS];
     for (int64_t i = 0; i < CELLS; i++)
         cells[i] = cell_mean(v, i / (GRID * GRID), i / GRID % GRID, i % GRID);
     for (size_t j = 0; j < dim; j++) {
-        double sum = 0.01 * (double)matrix_entry(j, CELLS - 1); /* not zero for a grey picture */
+        double sum =
+            0.01 * (double)matrix_entry(row + j, CELLS - 1); /* not zero for a grey picture */
         for (size_t i = 0; i < CELLS; i++)
-            sum += (double)matrix_entry(j, i) * (double)cells[i];
+            sum += (double)matrix_entry(row + j, i) * (double)cells[i];
         out[j] = (float)sum;
     }
 }
@@ -297,7 +325,7 @@ static size_t output_size(const fmi_part *part, const int64_t shape[4], size_t o
 static void run_one(const fmi_part *part, const view *v, size_t outputs, float *out)
 {
     if (part->kind == EMBEDDER)
-        embed(v, outputs, out);
+        embed(v, part->first_row, outputs, out);
     else if (part->kind == PNET)
         propose(v, out);
     else
@@ -316,7 +344,7 @@ static fm_status fake_run(fmi_part *part, int32_t threads, const float *in, cons
     outputs = output_size(part, shape, out_len);
     if (outputs == 0)
         return fmi_fail(err, FM_E_BACKEND, "network \"%s\" cannot take pictures of %lldx%lld",
-                        part_names[part->kind], (long long)shape[3], (long long)shape[2]);
+                        part->name, (long long)shape[3], (long long)shape[2]);
     if (n * outputs != out_len)
         return fmi_fail(err, FM_E_BACKEND, "the network gives %zu numbers where %zu are expected",
                         n * outputs, out_len);

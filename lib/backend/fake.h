@@ -6,7 +6,7 @@
  * Part "": the embedder. The input is averaged over 8x8 cells per channel, and a fixed matrix of
  * pseudo-random numbers maps the cells to dim numbers. dim is the manifest's, or what the caller's
  * buffer asks for when there is none. The embedding changes smoothly with the picture and is never
- * all zero.
+ * all zero. A bundle's members, by their names, are maps of the same kind with other numbers.
  *
  * Parts "pnet", "rnet", "onet": the detector, with the contract of docs/models.md. Its idea of a
  * face is a square of saturated red, (255, 0, 0), on a ground that is not red; the face's box is

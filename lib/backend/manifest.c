@@ -21,8 +21,10 @@ static const fmi_word kinds[] = {{"embedder", FM_MODEL_EMBEDDER},
                                  {"detector", FM_MODEL_DETECTOR},
                                  {"liveness", FM_MODEL_LIVENESS},
                                  {NULL, 0}};
-static const fmi_word families[] = {
-    {"softmax", FM_FAMILY_SOFTMAX}, {"triplet", FM_FAMILY_TRIPLET}, {NULL, 0}};
+static const fmi_word families[] = {{"softmax", FM_FAMILY_SOFTMAX},
+                                    {"triplet", FM_FAMILY_TRIPLET},
+                                    {"bundle", FM_FAMILY_BUNDLE},
+                                    {NULL, 0}};
 static const fmi_word metrics[] = {{"cosine", FM_METRIC_COSINE},
                                    {"euclidean", FM_METRIC_EUCLIDEAN},
                                    {"squared_euclidean", FM_METRIC_SQEUCLIDEAN},
@@ -107,22 +109,22 @@ static fm_status read_kind(fmi_manifest *m, const json_t *root, fm_error *err)
     return status;
 }
 
-static fm_status read_input(fmi_manifest *m, const json_t *root, fm_error *err)
+static fm_status read_input(fmi_input *out, const json_t *object, fm_error *err)
 {
     const json_t *input;
     int32_t bgr = 0;
-    fm_status status = fmi_field_object(root, "input", &input, err);
+    fm_status status = fmi_field_object(object, "input", &input, err);
     if (status == FM_OK)
-        status = read_whole(input, "input.width", 1, SIDE_MAX, &m->input.width, err);
+        status = read_whole(input, "input.width", 1, SIDE_MAX, &out->width, err);
     if (status == FM_OK)
-        status = read_whole(input, "input.height", 1, SIDE_MAX, &m->input.height, err);
+        status = read_whole(input, "input.height", 1, SIDE_MAX, &out->height, err);
     if (status == FM_OK)
         status = fmi_field_word(input, "input.order", orders, FM_E_CORRUPT, &bgr, err);
     if (status == FM_OK)
-        status = read_floats(input, "input.mean", 3, -1e6, 1e6, m->input.mean, err);
+        status = read_floats(input, "input.mean", 3, -1e6, 1e6, out->mean, err);
     if (status == FM_OK) /* pixels are divided by it */
-        status = read_floats(input, "input.std", 3, 1e-6, 1e6, m->input.std, err);
-    m->input.bgr = bgr != 0;
+        status = read_floats(input, "input.std", 3, 1e-6, 1e6, out->std, err);
+    out->bgr = bgr != 0;
     return status;
 }
 
@@ -135,7 +137,7 @@ static bool points_coincide(const double points[10])
     return true;
 }
 
-static fm_status read_points(fmi_manifest *m, const json_t *alignment, fm_error *err)
+static fm_status read_points(fmi_alignment *out, const json_t *alignment, fm_error *err)
 {
     const json_t *list;
     fm_status status = fmi_field_array(alignment, "alignment.points", 5, 5, &list, err);
@@ -143,7 +145,7 @@ static fm_status read_points(fmi_manifest *m, const json_t *alignment, fm_error 
         const json_t *point = json_array_get(list, i);
         bool good = json_is_array(point) && json_array_size(point) == 2;
         for (size_t k = 0; k < 2 && good; k++) {
-            double *value = &m->alignment.points[2 * i + k];
+            double *value = &out->points[2 * i + k];
             const json_t *number = json_array_get(point, k);
             *value = json_is_number(number) ? json_number_value(number) : NAN;
             good = fabs(*value) <= 1e6;
@@ -154,26 +156,23 @@ static fm_status read_points(fmi_manifest *m, const json_t *alignment, fm_error 
                               "[x, y] with values from -1e6 to 1e6",
                               i + 1);
     }
-    if (status == FM_OK && points_coincide(m->alignment.points))
+    if (status == FM_OK && points_coincide(out->points))
         return fmi_fail(err, FM_E_CORRUPT, "facematch.json: alignment.points are all in one place");
     return status;
 }
 
-static fm_status read_alignment(fmi_manifest *m, const json_t *root, fm_error *err)
+static fm_status read_alignment(fmi_alignment *out, const json_t *object, fm_error *err)
 {
     const json_t *alignment;
     int32_t replicate = 0;
-    fm_status status;
-    if (m->kind != FM_MODEL_EMBEDDER && !fmi_field_present(root, "alignment"))
-        return FM_OK;
-    status = fmi_field_object(root, "alignment", &alignment, err);
+    fm_status status = fmi_field_object(object, "alignment", &alignment, err);
     if (status == FM_OK)
-        status = read_points(m, alignment, err);
+        status = read_points(out, alignment, err);
     if (status == FM_OK)
         status =
             fmi_field_word(alignment, "alignment.border", borders, FM_E_CORRUPT, &replicate, err);
-    m->alignment.replicate = replicate != 0;
-    m->alignment.present = status == FM_OK;
+    out->replicate = replicate != 0;
+    out->present = status == FM_OK;
     return status;
 }
 
@@ -207,6 +206,77 @@ static fm_status read_weights(fmi_manifest *m, const json_t *root, fm_error *err
     return FM_OK;
 }
 
+/* What a member leaves out is as for the whole. */
+static fm_status read_member(fmi_member *out, const fmi_manifest *m, const json_t *entry,
+                             fm_error *err)
+{
+    const char *part = "";
+    fm_status status = fmi_field_text(entry, "part", &part, err);
+    if (status == FM_OK && (*part == '\0' || strlen(part) >= sizeof out->part))
+        status = fmi_fail(err, FM_E_CORRUPT, "facematch.json: part must have 1 to %zu characters",
+                          sizeof out->part - 1);
+    if (status == FM_OK)
+        status = read_whole(entry, "dim", 1, DIM_MAX, &out->dim, err);
+    if (status == FM_OK) /* of a unit vector: more than this is a mistake */
+        status = fmi_field_number(entry, "weight", 1e-6, 1e6, &out->weight, err);
+    if (status == FM_OK && fmi_field_present(entry, "flip"))
+        status = fmi_field_bool(entry, "flip", &out->flip, err);
+    out->input = m->input;
+    out->alignment = m->alignment;
+    if (status == FM_OK && fmi_field_present(entry, "input"))
+        status = read_input(&out->input, entry, err);
+    if (status == FM_OK && fmi_field_present(entry, "alignment"))
+        status = read_alignment(&out->alignment, entry, err);
+    if (status == FM_OK)
+        memcpy(out->part, part, strlen(part) + 1);
+    return status;
+}
+
+static fm_status make_members(fmi_manifest *m, size_t count, fm_error *err)
+{
+    m->embedding.members = fmi_calloc(count, sizeof *m->embedding.members);
+    if (!m->embedding.members)
+        return fmi_fail_memory(err);
+    m->embedding.count = count;
+    return FM_OK;
+}
+
+static fm_status read_members(fmi_manifest *m, const json_t *embedding, fm_error *err)
+{
+    const json_t *list;
+    int64_t sum = 0;
+    fm_status status =
+        fmi_field_array(embedding, "embedding.members", 1, FMI_MEMBERS_MAX, &list, err);
+    if (status == FM_OK)
+        status = make_members(m, json_array_size(list), err);
+    for (size_t i = 0; i < m->embedding.count && status == FM_OK; i++) {
+        status = read_member(&m->embedding.members[i], m, json_array_get(list, i), err);
+        sum += m->embedding.members[i].dim;
+        if (status != FM_OK)
+            status = fmi_fail_context(err, status, "embedding.members, entry %zu", i + 1);
+    }
+    if (status == FM_OK && sum != m->embedding.dim)
+        return fmi_fail(err, FM_E_CORRUPT,
+                        "facematch.json: embedding.dim is %d, but its members have %lld",
+                        (int)m->embedding.dim, (long long)sum);
+    return status;
+}
+
+/* An archive with one network, which is its own. */
+static fm_status only_member(fmi_manifest *m, const json_t *embedding, fm_error *err)
+{
+    fm_status status = make_members(m, 1, err);
+    fmi_member *member = m->embedding.members;
+    if (status != FM_OK)
+        return status;
+    member->dim = m->embedding.dim;
+    member->input = m->input;
+    member->alignment = m->alignment;
+    return fmi_field_present(embedding, "embedding.flip")
+               ? fmi_field_bool(embedding, "embedding.flip", &member->flip, err)
+               : FM_OK;
+}
+
 static fm_status read_embedding(fmi_manifest *m, const json_t *root, fm_error *err)
 {
     const json_t *embedding;
@@ -215,6 +285,9 @@ static fm_status read_embedding(fmi_manifest *m, const json_t *root, fm_error *e
         status = read_whole(embedding, "embedding.dim", 1, DIM_MAX, &m->embedding.dim, err);
     if (status == FM_OK)
         status = fmi_field_bool(embedding, "embedding.normalize", &m->embedding.normalize, err);
+    if (status == FM_OK)
+        status = (fmi_field_present(embedding, "embedding.members") ? read_members : only_member)(
+            m, embedding, err);
     if (status == FM_OK)
         status = fmi_field_word(root, "metric", metrics, FM_E_UNSUPPORTED, &m->metric, err);
     if (status == FM_OK && (m->metric == FM_METRIC_CHI_SQUARED || m->metric == FM_METRIC_SIAMESE))
@@ -353,9 +426,9 @@ static fm_status read_all(fmi_manifest *m, const json_t *root, fm_error *err)
     if (status == FM_OK)
         status = read_texts(m, root, err);
     if (status == FM_OK)
-        status = read_input(m, root, err);
-    if (status == FM_OK)
-        status = read_alignment(m, root, err);
+        status = read_input(&m->input, root, err);
+    if (status == FM_OK && (m->kind == FM_MODEL_EMBEDDER || fmi_field_present(root, "alignment")))
+        status = read_alignment(&m->alignment, root, err);
     if (status == FM_OK && m->kind == FM_MODEL_EMBEDDER)
         status = read_embedding(m, root, err);
     if (status == FM_OK && m->kind == FM_MODEL_DETECTOR)
@@ -392,6 +465,7 @@ void fmi_manifest_dispose(fmi_manifest *manifest)
     fmi_free(manifest->license);
     fmi_free(manifest->training_data);
     fmi_free(manifest->calibration_dataset);
+    fmi_free(manifest->embedding.members);
     fmi_free(manifest->metric_weights);
     fmi_free(manifest->calibration.points);
     memset(manifest, 0, sizeof *manifest);

@@ -15,24 +15,46 @@ typedef struct fmi_calibration {
     fmi_calibration_point *points; /* fmr strictly falling, score strictly rising */
 } fmi_calibration;
 
+/* The picture that a network takes. */
+typedef struct fmi_input {
+    int32_t width, height; /* 1..4096 */
+    bool bgr;
+    float mean[3], std[3];
+} fmi_input;
+
+/* How a face lies in it. */
+typedef struct fmi_alignment {
+    double points[10]; /* x, y of each FM_POINT_*, in input pixels */
+    bool replicate;
+    bool present; /* always for an embedder */
+} fmi_alignment;
+
+enum { FMI_MEMBERS_MAX = 8 };
+
+/* One network of an embedder. */
+typedef struct fmi_member {
+    char part[64]; /* of the archive; "": its own network */
+    int32_t dim;
+    bool flip; /* its output is averaged with that of the mirrored face */
+    /* Length of its share of the embedding. 0: the output as it is, of the only member. */
+    double weight;
+    fmi_input input;
+    fmi_alignment alignment;
+} fmi_member;
+
 typedef struct fmi_manifest {
     fm_model_kind kind;
     fm_model_family family;
     char *name, *source, *license, *training_data,
         *calibration_dataset; /* never NULL once parsed */
+    /* Of an embedder: the crop that callers are given and may give. Its members' own may differ. */
+    fmi_input input;
+    fmi_alignment alignment;
     struct {
-        int32_t width, height; /* 1..4096 */
-        bool bgr;
-        float mean[3], std[3];
-    } input;
-    struct {
-        double points[10]; /* x, y of each FM_POINT_*, in input pixels */
-        bool replicate;
-        bool present; /* always for an embedder */
-    } alignment;
-    struct {
-        int32_t dim; /* 1..65536 */
+        int32_t dim; /* 1..65536: the sum of the members' */
         bool normalize;
+        size_t count; /* of members; 1 unless the archive is a bundle */
+        fmi_member *members;
     } embedding;
     fm_metric metric;
     float *metric_weights; /* float32[dim], for chi-squared and siamese */

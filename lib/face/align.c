@@ -106,3 +106,22 @@ fm_status fmi_align(const fm_session *session, const fm_image *image, const fm_f
     return fmi_align_to(image, face, manifest->alignment.points, manifest->input.width,
                         manifest->input.height, manifest->alignment.replicate, crop, err);
 }
+
+fm_status fmi_align_again(const fm_image *image, const fmi_input *input,
+                          const fmi_alignment *alignment, const fmi_input *to_input,
+                          const fmi_alignment *to_alignment, fm_image **crop, fm_error *err)
+{
+    const double scale[2] = {(double)image->width / input->width,
+                             (double)image->height / input->height};
+    float from[10];
+    double to[10], m[6];
+    fm_status status;
+    for (int i = 0; i < 10; i++) {
+        from[i] = (float)((alignment->points[i] + 0.5) * scale[i % 2]);
+        to[i] = to_alignment->points[i] + 0.5;
+    }
+    status = fmi_align_solve(from, to, m, err);
+    return status == FM_OK ? fmi_image_warp(crop, image, m, to_input->width, to_input->height,
+                                            to_alignment->replicate, err)
+                           : status;
+}

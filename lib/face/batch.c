@@ -8,12 +8,12 @@
 
 enum { GROUP = 32 };
 
-/* Makes the crop of an image; FM_E_NOT_FOUND leaves it out. */
-typedef fm_status (*crop_maker)(fm_session *session, const fm_image *image, fm_image **crop,
+/* Makes the crops of an image; FM_E_NOT_FOUND leaves it out. */
+typedef fm_status (*crop_maker)(fm_session *session, const fm_image *image, fmi_crops *crops,
                                 fm_error *err);
 
 typedef struct group {
-    fm_image *crops[GROUP];
+    fmi_crops crops[GROUP];
     size_t rows[GROUP]; /* where each one's embedding goes */
     size_t count;
 } group;
@@ -21,7 +21,7 @@ typedef struct group {
 typedef struct batch {
     fm_session *session;
     const fm_image *const *images;
-    crop_maker make_crop;
+    crop_maker make_crops;
     size_t n, dim;
     float *embeddings;   /* [n][dim] */
     fm_status *statuses; /* [n] */
@@ -30,20 +30,20 @@ typedef struct batch {
 static void release_crops(group *g)
 {
     for (size_t i = 0; i < g->count; i++)
-        fmi_image_free(g->crops[i]);
+        fmi_crops_free(&g->crops[i]);
     g->count = 0;
 }
 
 static fm_status collect(batch *b, size_t first, group *g, fm_error *err)
 {
     for (size_t i = first; i < b->n && i < first + GROUP; i++) {
-        fm_image *crop = NULL;
-        fm_status status = b->make_crop(b->session, b->images[i], &crop, err);
+        fmi_crops crops;
+        fm_status status = b->make_crops(b->session, b->images[i], &crops, err);
         if (status != FM_OK && status != FM_E_NOT_FOUND)
             return fmi_fail_context(err, status, "image %zu of %zu", i + 1, b->n);
         b->statuses[i] = status;
         if (status == FM_OK) {
-            g->crops[g->count] = crop;
+            g->crops[g->count] = crops;
             g->rows[g->count++] = i;
         }
     }
@@ -52,8 +52,7 @@ static fm_status collect(batch *b, size_t first, group *g, fm_error *err)
 
 static fm_status embed_group(batch *b, const group *g, float *scratch, fm_error *err)
 {
-    fm_status status =
-        fmi_embed_crops(b->session, (const fm_image *const *)g->crops, g->count, scratch, err);
+    fm_status status = fmi_embed_crops(b->session, g->crops, g->count, scratch, err);
     for (size_t i = 0; i < g->count && status == FM_OK; i++)
         memcpy(b->embeddings + g->rows[i] * b->dim, scratch + i * b->dim, b->dim * sizeof(float));
     return status;
@@ -103,26 +102,25 @@ static fm_status run_batch(batch *b, float *out, fm_status *statuses, fm_error *
     return status;
 }
 
-static fm_status crop_of_photograph(fm_session *session, const fm_image *image, fm_image **crop,
-                                    fm_error *err)
+static fm_status crops_of_photograph(fm_session *session, const fm_image *image, fmi_crops *crops,
+                                     fm_error *err)
 {
     fm_face face;
     size_t count;
     fm_status status = fmi_face_choose(session, image, &face, &count, err);
-    return status == FM_OK ? fmi_align(session, image, &face, crop, err) : status;
+    return status == FM_OK ? fmi_crops_of_face(session, image, &face, crops, err) : status;
 }
 
-static fm_status crop_of_crop(fm_session *session, const fm_image *image, fm_image **crop,
-                              fm_error *err)
+static fm_status crops_of_crop(fm_session *session, const fm_image *image, fmi_crops *crops,
+                               fm_error *err)
 {
-    const fmi_manifest *manifest = &session->embedder->manifest;
-    return fmi_image_resize(crop, image, manifest->input.width, manifest->input.height, err);
+    return fmi_crops_of_crop(session, image, crops, err);
 }
 
 fm_status fmi_embed_photographs(fm_session *session, const fm_image *const *images, size_t n,
                                 float *out, fm_status *statuses, fm_error *err)
 {
-    batch b = {session, images, crop_of_photograph, n, 0, NULL, NULL};
+    batch b = {session, images, crops_of_photograph, n, 0, NULL, NULL};
     b.dim = (size_t)session->embedder->manifest.embedding.dim;
     return n > 0 ? run_batch(&b, out, statuses, err) : FM_OK;
 }
@@ -130,7 +128,7 @@ fm_status fmi_embed_photographs(fm_session *session, const fm_image *const *imag
 fm_status fmi_embed_aligned(fm_session *session, const fm_image *const *crops, size_t n, float *out,
                             fm_error *err)
 {
-    batch b = {session, crops, crop_of_crop, n, 0, NULL, NULL};
+    batch b = {session, crops, crops_of_crop, n, 0, NULL, NULL};
     b.dim = (size_t)session->embedder->manifest.embedding.dim;
     return n > 0 ? run_batch(&b, out, NULL, err) : FM_OK;
 }

@@ -10,66 +10,73 @@
 enum { GROUP_MOST = 32 };
 static const size_t GROUP_BYTES = (size_t)16 << 20;
 
+/* One member of the embedder at work. */
 typedef struct runner {
-    fm_session *session;
+    const fm_session *session;
+    const fmi_member *member;
+    size_t number;   /* of the member */
     size_t values;   /* of one crop's planes */
-    size_t dim;      /* of one embedding */
+    size_t dim;      /* of one output */
     size_t group;    /* crops run together */
+    bool flip;       /* the mirrored crops are run, too */
     float *planes;   /* [group][values] */
-    float *mirrored; /* [group][dim]: embeddings of the mirrored crops */
+    float *outputs;  /* [group][dim] */
+    float *mirrored; /* [group][dim]; NULL unless flip */
 } runner;
-
-static size_t dim_of(const fm_session *session)
-{
-    return (size_t)session->embedder->manifest.embedding.dim;
-}
 
 static void close_runner(runner *r)
 {
     if (r->planes)
         fmi_free_wiped(r->planes, r->group * r->values * sizeof(float));
+    if (r->outputs)
+        fmi_free_wiped(r->outputs, r->group * r->dim * sizeof(float));
     if (r->mirrored)
         fmi_free_wiped(r->mirrored, r->group * r->dim * sizeof(float));
 }
 
-static fm_status open_runner(runner *r, fm_session *session, size_t n, fm_error *err)
+static fm_status open_runner(runner *r, const fm_session *session, size_t number, size_t n,
+                             fm_error *err)
 {
-    const fmi_manifest *manifest = &session->embedder->manifest;
+    const fmi_member *member = &session->embedder->manifest.embedding.members[number];
     memset(r, 0, sizeof *r);
     r->session = session;
-    r->dim = dim_of(session);
-    r->values = 3 * (size_t)manifest->input.width * (size_t)manifest->input.height;
+    r->member = member;
+    r->number = number;
+    r->dim = (size_t)member->dim;
+    r->values = 3 * (size_t)member->input.width * (size_t)member->input.height;
     r->group = GROUP_BYTES / (r->values * sizeof(float));
     r->group = r->group < 1 ? 1 : r->group > GROUP_MOST ? GROUP_MOST : r->group;
     r->group = r->group < n ? r->group : n;
+    r->flip = member->flip || session->options.flip;
     r->planes = fmi_alloc_array(r->group * r->values, sizeof(float));
-    if (session->options.flip)
+    r->outputs = fmi_alloc_array(r->group * r->dim, sizeof(float));
+    if (r->flip)
         r->mirrored = fmi_alloc_array(r->group * r->dim, sizeof(float));
-    if (r->planes && (r->mirrored || !session->options.flip))
+    if (r->planes && r->outputs && (r->mirrored || !r->flip))
         return FM_OK;
     close_runner(r);
     return fmi_fail_memory(err);
 }
 
-static void fill_planes(const runner *r, const fm_image *const *crops, size_t n)
+static void fill_planes(const runner *r, const fmi_crops *crops, size_t n)
 {
-    const fmi_manifest *manifest = &r->session->embedder->manifest;
+    const fmi_input *input = &r->member->input;
     for (size_t i = 0; i < n; i++) {
         fmi_planes to;
         memset(&to, 0, sizeof to);
         to.out = r->planes + i * r->values;
         to.plane_stride = r->values / 3;
-        to.row_stride = (size_t)manifest->input.width;
-        memcpy(to.mean, manifest->input.mean, sizeof to.mean);
-        memcpy(to.std, manifest->input.std, sizeof to.std);
-        to.bgr = manifest->input.bgr;
-        fmi_image_to_planes(crops[i], &to);
+        to.row_stride = (size_t)input->width;
+        memcpy(to.mean, input->mean, sizeof to.mean);
+        memcpy(to.std, input->std, sizeof to.std);
+        to.bgr = input->bgr;
+        fmi_image_to_planes(crops[i].of[r->number], &to);
     }
 }
 
 static void mirror_planes(const runner *r, size_t n)
 {
-    size_t width = (size_t)r->session->embedder->manifest.input.width;
+    size_t width = (size_t)r->member->input.width;
     float *end = r->planes + n * r->values;
     for (float *row = r->planes; row < end; row += width) {
         for (size_t i = 0; i < width / 2; i++) {
@@ -82,13 +89,12 @@ static void mirror_planes(const runner *r, size_t n)
 
 static fm_status run_network(const runner *r, size_t n, float *out, fm_error *err)
 {
-    const fm_model *model = r->session->embedder;
-    const int64_t shape[3] = {3, model->manifest.input.height, model->manifest.input.width};
-    return fmi_model_run_items(model, r->session->embed_part, r->session->options.threads,
-                               r->planes, n, shape, out, r->dim, err);
+    const int64_t shape[3] = {3, r->member->input.height, r->member->input.width};
+    return fmi_model_run_items(r->session->embedder, r->session->embed_parts[r->number],
+                               r->session->options.threads, r->planes, n, shape, out, r->dim, err);
 }
 
-static fm_status run_mirrored(const runner *r, size_t n, float *out, fm_error *err)
+static fm_status run_mirrored(const runner *r, size_t n, fm_error *err)
 {
     fm_status status;
     mirror_planes(r, n);
@@ -96,60 +102,81 @@ static fm_status run_mirrored(const runner *r, size_t n, float *out, fm_error *e
     if (status != FM_OK)
         return status;
     for (size_t i = 0; i < n * r->dim; i++)
-        out[i] = (out[i] + r->mirrored[i]) / 2;
+        r->outputs[i] = (r->outputs[i] + r->mirrored[i]) / 2;
     return FM_OK;
 }
 
-/* Refuse what is not a number; bring to unit length where the model says so. */
-static fm_status finish(const runner *r, float *embedding, fm_error *err)
+/* Refuse what is not a number; bring to a length, unless that is 0. */
+static fm_status scale(float *vector, size_t dim, double length, fm_error *err)
 {
     double sum = 0;
-    for (size_t i = 0; i < r->dim; i++)
-        sum += (double)embedding[i] * embedding[i];
+    for (size_t i = 0; i < dim; i++)
+        sum += (double)vector[i] * vector[i];
     if (!isfinite(sum))
         return fmi_fail(err, FM_E_BACKEND, "the embedding has a value that is not finite");
-    if (!r->session->embedder->manifest.embedding.normalize)
+    if (length == 0)
         return FM_OK;
     if (sum <= 0)
         return fmi_fail(err, FM_E_BACKEND,
                         "the embedding is all zero and cannot be brought to unit length");
-    for (size_t i = 0; i < r->dim; i++)
-        embedding[i] = (float)(embedding[i] / sqrt(sum));
+    for (size_t i = 0; i < dim; i++)
+        vector[i] = (float)(vector[i] / sqrt(sum) * length);
     return FM_OK;
 }
 
-static fm_status run_group(const runner *r, const fm_image *const *crops, size_t n, float *out,
-                           fm_error *err)
+/* out: where the member's share of the first embedding goes, `stride` floats before that of the
+ * next. */
+static fm_status run_group(const runner *r, const fmi_crops *crops, size_t n, float *out,
+                           size_t stride, fm_error *err)
 {
     fm_status status;
     fill_planes(r, crops, n);
-    status = run_network(r, n, out, err);
-    if (status == FM_OK && r->mirrored)
-        status = run_mirrored(r, n, out, err);
-    for (size_t i = 0; i < n && status == FM_OK; i++)
-        status = finish(r, out + i * r->dim, err);
+    status = run_network(r, n, r->outputs, err);
+    if (status == FM_OK && r->flip)
+        status = run_mirrored(r, n, err);
+    for (size_t i = 0; i < n && status == FM_OK; i++) {
+        status = scale(r->outputs + i * r->dim, r->dim, r->member->weight, err);
+        memcpy(out + i * stride, r->outputs + i * r->dim, r->dim * sizeof *out);
+    }
     return status;
 }
 
-static fm_status run_groups(fm_session *session, const fm_image *const *crops, size_t n, float *out,
-                            fm_error *err)
+static fm_status run_member(const fm_session *session, size_t number, const fmi_crops *crops,
+                            size_t n, float *out, fm_error *err)
 {
+    size_t stride = (size_t)session->embedder->manifest.embedding.dim;
     runner r;
-    fm_status status = open_runner(&r, session, n, err);
+    fm_status status = open_runner(&r, session, number, n, err);
     if (status != FM_OK)
         return status;
     for (size_t i = 0; i < n && status == FM_OK; i += r.group) {
         size_t some = n - i < r.group ? n - i : r.group;
-        status = run_group(&r, crops + i, some, out + i * r.dim, err);
+        status = run_group(&r, crops + i, some, out + i * stride, stride, err);
     }
     close_runner(&r);
     return status;
 }
 
-fm_status fmi_embed_crops(fm_session *session, const fm_image *const *crops, size_t n, float *out,
+/* The members' shares one behind the other. */
+static fm_status run_members(const fm_session *session, const fmi_crops *crops, size_t n,
+                             float *out, fm_error *err)
+{
+    const fmi_manifest *manifest = &session->embedder->manifest;
+    size_t dim = (size_t)manifest->embedding.dim, first = 0;
+    fm_status status = FM_OK;
+    for (size_t k = 0; k < manifest->embedding.count && status == FM_OK; k++) {
+        status = run_member(session, k, crops, n, out + first, err);
+        first += (size_t)manifest->embedding.members[k].dim;
+    }
+    for (size_t i = 0; i < n && status == FM_OK; i++)
+        status = scale(out + i * dim, dim, manifest->embedding.normalize, err);
+    return status;
+}
+
+fm_status fmi_embed_crops(fm_session *session, const fmi_crops *crops, size_t n, float *out,
                           fm_error *err)
 {
-    size_t size = n * dim_of(session) * sizeof(float);
+    size_t size = n * (size_t)session->embedder->manifest.embedding.dim * sizeof(float);
     float *embeddings;
     fm_status status;
     if (n == 0)
@@ -157,36 +184,22 @@ fm_status fmi_embed_crops(fm_session *session, const fm_image *const *crops, siz
     embeddings = fmi_alloc(size);
     if (!embeddings)
         return fmi_fail_memory(err);
-    status = run_groups(session, crops, n, embeddings, err);
+    status = run_members(session, crops, n, embeddings, err);
     if (status == FM_OK)
         memcpy(out, embeddings, size);
     fmi_free_wiped(embeddings, size);
     return status;
 }
 
-static fm_status embed_face(fm_session *session, const fm_image *image, const fm_face *face,
-                            float *out, fm_error *err)
+/* made: how the making of the crops ended. */
+static fm_status embed_crops_once(fm_session *session, fm_status made, fmi_crops *crops, float *out,
+                                  fm_error *err)
 {
-    fm_image *crop = NULL;
-    fm_status status = fmi_align(session, image, face, &crop, err);
-    if (status != FM_OK)
-        return status;
-    status = fmi_embed_crops(session, (const fm_image *const *)&crop, 1, out, err);
-    fmi_image_free(crop);
-    return status;
-}
-
-/* An image that already is a crop, of any size. */
-static fm_status embed_crop(fm_session *session, const fm_image *image, float *out, fm_error *err)
-{
-    const fmi_manifest *manifest = &session->embedder->manifest;
-    fm_image *crop = NULL;
-    fm_status status =
-        fmi_image_resize(&crop, image, manifest->input.width, manifest->input.height, err);
-    if (status != FM_OK)
-        return status;
-    status = fmi_embed_crops(session, (const fm_image *const *)&crop, 1, out, err);
-    fmi_image_free(crop);
+    fm_status status;
+    if (made != FM_OK)
+        return made;
+    status = fmi_embed_crops(session, crops, 1, out, err);
+    fmi_crops_free(crops);
     return status;
 }
 
@@ -194,19 +207,22 @@ fm_status fmi_embed_image(fm_session *session, const fm_image *image, bool align
                           const fm_face *face, float *out, fm_face *used, size_t *face_count,
                           fm_error *err)
 {
+    fmi_crops crops;
     fm_face chosen;
     size_t count = 1;
     fm_status status = fmi_session_need_embedder(session, err);
     if (status != FM_OK)
         return status;
     if (aligned)
-        return embed_crop(session, image, out, err);
+        return embed_crops_once(session, fmi_crops_of_crop(session, image, &crops, err), &crops,
+                                out, err);
     if (face)
         chosen = *face;
     else
         status = fmi_face_choose(session, image, &chosen, &count, err);
     if (status == FM_OK)
-        status = embed_face(session, image, &chosen, out, err);
+        status = embed_crops_once(session, fmi_crops_of_face(session, image, &chosen, &crops, err),
+                                  &crops, out, err);
     if (face_count && (status == FM_OK || count == 0))
         *face_count = count;
     if (used && status == FM_OK)

@@ -82,10 +82,12 @@ static void fill_defaults(fm_session_options *o)
 static fm_status prepare(fm_session *session, fm_error *err)
 {
     const fm_model *detector = session->detector;
+    size_t members = session->embedder ? session->embedder->manifest.embedding.count : 0;
     fm_status status = FM_OK;
-    if (session->embedder)
-        status = fmi_model_part(session->embedder, "", session->options.precision,
-                                &session->embed_part, err);
+    for (size_t i = 0; i < members && status == FM_OK; i++)
+        status =
+            fmi_model_part(session->embedder, session->embedder->manifest.embedding.members[i].part,
+                           session->options.precision, &session->embed_parts[i], err);
     if (status == FM_OK && detector)
         status = fmi_model_part(detector, "pnet", FM_PRECISION_FLOAT32, &session->pnet, err);
     if (status == FM_OK && detector)

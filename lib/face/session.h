@@ -10,7 +10,7 @@ struct fm_session {
     fm_model *detector;         /* or NULL */
     fm_session_options options; /* defaults filled in; its detector pointer is not used */
     bool selection_given;       /* the rule was set, not filled in */
-    fmi_part *embed_part;
+    fmi_part *embed_parts[FMI_MEMBERS_MAX]; /* of the embedder's members */
     fmi_part *pnet, *rnet, *onet;
 };
 
@@ -43,8 +43,26 @@ fm_status fmi_align(const fm_session *session, const fm_image *image, const fm_f
 fm_status fmi_align_to(const fm_image *image, const fm_face *face, const double template_points[10],
                        int32_t width, int32_t height, bool replicate, fm_image **crop,
                        fm_error *err);
-/* embed.c: crops already of the model's input size */
-fm_status fmi_embed_crops(fm_session *session, const fm_image *const *crops, size_t n, float *out,
+/* align.c: from a crop of any size, aligned to one template, onto another */
+fm_status fmi_align_again(const fm_image *image, const fmi_input *input,
+                          const fmi_alignment *alignment, const fmi_input *to_input,
+                          const fmi_alignment *to_alignment, fm_image **crop, fm_error *err);
+
+/* One face as each member of the embedder wants to see it. Zero: none. */
+typedef struct fmi_crops {
+    fm_image *of[FMI_MEMBERS_MAX];
+} fmi_crops;
+
+/* crops.c; untouched on failure. From a face of a photograph, or from a crop of any size that is
+ * aligned to the model's template. */
+fm_status fmi_crops_of_face(const fm_session *session, const fm_image *image, const fm_face *face,
+                            fmi_crops *out, fm_error *err);
+fm_status fmi_crops_of_crop(const fm_session *session, const fm_image *image, fmi_crops *out,
+                            fm_error *err);
+void fmi_crops_free(fmi_crops *crops);
+
+/* embed.c: n faces */
+fm_status fmi_embed_crops(fm_session *session, const fmi_crops *crops, size_t n, float *out,
                           fm_error *err);
 /* embed.c: from a photograph (detect, choose, align), or from a crop when aligned. face_count and
  * used as in fm_embed; both may be NULL, and are left alone when aligned. out float32[dim] */

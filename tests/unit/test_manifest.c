@@ -155,6 +155,40 @@ static void test_manifest_knows_the_metrics(void **state)
     }
 }
 
+#define BUNDLE(dim, members)                                                                       \
+    "{" HEAD INPUT ALIGN "\"embedding\":{\"dim\":" dim ",\"normalize\":true,\"members\":" members  \
+    "}," METRIC "}"
+#define MEMBER_A "{\"part\":\"a\",\"dim\":2,\"weight\":1}"
+#define MEMBER_B                                                                                   \
+    "{\"part\":\"b\",\"dim\":3,\"weight\":0.5,\"flip\":true,\"input\":{\"width\":8,\"height\":9,"  \
+    "\"order\":\"BGR\",\"mean\":[0,0,0],\"std\":[1,1,1]}}"
+
+static void test_manifest_reads_a_bundle(void **state)
+{
+    fmi_manifest m = parse_good(BUNDLE("5", "[" MEMBER_A "," MEMBER_B "]"));
+    const fmi_member *a = m.embedding.members, *b = a + 1;
+    (void)state;
+    assert_int_equal(m.embedding.count, 2);
+    assert_string_equal(a->part, "a");
+    assert_int_equal(a->dim, 2);
+    assert_true(a->weight == 1 && !a->flip);
+    assert_memory_equal(&a->alignment, &m.alignment, sizeof m.alignment);
+    assert_int_equal(a->input.width, 150);
+    assert_string_equal(b->part, "b");
+    assert_int_equal(b->dim, 3);
+    assert_true(b->weight == 0.5 && b->flip && b->input.bgr);
+    assert_int_equal(b->input.width, 8);
+    assert_int_equal(b->input.height, 9);
+    assert_memory_equal(&b->alignment.points, &m.alignment.points, sizeof m.alignment.points);
+    fmi_manifest_dispose(&m);
+    m = parse_good(WHOLE);
+    assert_int_equal(m.embedding.count, 1);
+    assert_string_equal(m.embedding.members->part, "");
+    assert_int_equal(m.embedding.members->dim, 2);
+    assert_true(m.embedding.members->weight == 0 && !m.embedding.members->flip);
+    fmi_manifest_dispose(&m);
+}
+
 typedef struct bad_case {
     const char *text;
     fm_status status;
@@ -315,6 +349,25 @@ static const bad_case bad[] = {
     CORRUPT(DETECTOR_WITH("\"type\":\"mtcnn\",\"thresholds\":[0,0,0]," DETECTOR_TAIL
                           ",\"second_look\":1"),
             "detector.second_look"),
+    /* bundles */
+    CORRUPT(BUNDLE("2", "7"), "embedding.members must be a list"),
+    CORRUPT(BUNDLE("2", "[]"), "embedding.members"),
+    CORRUPT(BUNDLE("2", "[7]"), "embedding.members, entry 1"),
+    CORRUPT(BUNDLE("4", "[" MEMBER_A ",{\"dim\":2,\"weight\":1}]"),
+            "entry 2: facematch.json: part"),
+    CORRUPT(BUNDLE("2", "[{\"part\":\"\",\"dim\":2,\"weight\":1}]"), "part must have"),
+    CORRUPT(BUNDLE("2", "[{\"part\":\"a\",\"weight\":1}]"), "dim"),
+    CORRUPT(BUNDLE("2", "[{\"part\":\"a\",\"dim\":2}]"), "weight"),
+    CORRUPT(BUNDLE("2", "[{\"part\":\"a\",\"dim\":2,\"weight\":0}]"), "weight"),
+    CORRUPT(BUNDLE("2", "[{\"part\":\"a\",\"dim\":2,\"weight\":1,\"flip\":1}]"), "flip"),
+    CORRUPT(BUNDLE("2", "[{\"part\":\"a\",\"dim\":2,\"weight\":1,\"input\":{}}]"), "input.width"),
+    CORRUPT(BUNDLE("4", "[" MEMBER_A "," MEMBER_B "]"), "its members have 5"),
+    CORRUPT(BUNDLE("18", "[" MEMBER_A "," MEMBER_A "," MEMBER_A "," MEMBER_A "," MEMBER_A
+                         "," MEMBER_A "," MEMBER_A "," MEMBER_A "," MEMBER_A "]"),
+            "embedding.members"),
+    CORRUPT("{" HEAD INPUT ALIGN "\"embedding\":{\"dim\":2,\"normalize\":true,\"flip\":0}," METRIC
+            "}",
+            "embedding.flip"),
     /* runtime */
     CORRUPT(WITH_RUNTIME("7"), "runtime must be an object"),
     CORRUPT(WITH_RUNTIME("{\"memory_format\":\"fast\"}"), "runtime.memory_format"),
@@ -470,6 +523,7 @@ int main(void)
         cmocka_unit_test(test_manifest_reads_a_detector),
         cmocka_unit_test(test_manifest_reads_metric_weights),
         cmocka_unit_test(test_manifest_knows_the_metrics),
+        cmocka_unit_test(test_manifest_reads_a_bundle),
         cmocka_unit_test(test_manifest_refuses_bad_fields_by_name),
         cmocka_unit_test(test_manifest_refuses_truncated_text),
         cmocka_unit_test(test_manifest_survives_running_out_of_memory),

@@ -8,9 +8,9 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
-from . import archive, catalog, fetch
+from . import archive, bundle, catalog, fetch
 from .errors import ModelsError
 
 
@@ -39,13 +39,47 @@ def build(recipe: catalog.Recipe, out: Path, cache: Path, progress: fetch.Progre
     else:
         weights = fetch.local_weights(recipe.package, source)
     progress(f"{recipe.name}: converting")
-    records = _in_fresh_process(recipe.module, weights)
+    return _write(path, _in_fresh_process(port, recipe.module, weights), manifest, progress)
+
+
+def build_preset(preset: catalog.Preset, out: Path, cache: Path, progress: fetch.Progress,
+                 force: bool = False) -> Built:
+    """Write <out>/<name>.pt from its members' archives, which are built where they are missing."""
+    for name in dict.fromkeys(member.model for member in preset.members):
+        build(catalog.RECIPES[name], out, cache, progress)
+    return combine(preset.name, [(member, out / f"{member.model}.pt") for member in preset.members],
+                   out / f"{preset.name}.pt", progress, catalog.calibration_of(preset.name), force)
+
+
+def combine(name: str, members: list[tuple[bundle.Member, Path]], path: Path,
+            progress: fetch.Progress, calibration: dict[str, Any] | None = None,
+            force: bool = False) -> Built:
+    """Write one archive of several embedders, unless it is there already, made from the same."""
+    own = [archive.read_records(file) for _, file in members]
+    manifest = bundle.manifest(name, [(member, archive.manifest_of(records))
+                                      for (member, _), records in zip(members, own)])
+    if calibration is not None:
+        manifest["calibration"] = calibration
+    manifest["build"] = {"members": [archive.model_id(records, archive.manifest_of(records))
+                                     for records in own], "port_sha256": catalog.port_sha256("bundle")}
+    model_id = None if force else _id_if_up_to_date(path, manifest)
+    if model_id is not None:
+        progress(f"{name}: up to date")
+        return Built(name, path, model_id, False)
+    progress(f"{name}: combining")
+    parts = [(entry["part"], file) for entry, (_, file)
+             in zip(manifest["embedding"]["members"], members)]
+    return _write(path, _in_fresh_process(bundle.port, parts), manifest, progress)
+
+
+def _write(path: Path, records: dict[str, bytes], manifest: dict[str, Any],
+           progress: fetch.Progress) -> Built:
     try:
         archive.write(path, records, manifest)
     except OSError as error:
         raise ModelsError(f"{path}: {error.strerror or error}") from error
-    progress(f"{recipe.name}: wrote {path}")
-    return Built(recipe.name, path, archive.model_id(records, manifest), True)
+    progress(f"{manifest['name']}: wrote {path}")
+    return Built(manifest["name"], path, archive.model_id(records, manifest), True)
 
 
 def _id_if_up_to_date(path: Path, manifest: dict[str, Any]) -> str | None:
@@ -59,7 +93,7 @@ def _id_if_up_to_date(path: Path, manifest: dict[str, Any]) -> str | None:
     return None
 
 
-def _in_fresh_process(module: str, weights: dict[str, bytes]) -> dict[str, bytes]:
+def _in_fresh_process(make: Callable[..., dict[str, bytes]], *arguments: Any) -> dict[str, bytes]:
     """Port in a new interpreter.
 
     TorchScript numbers the types it has compiled in a process, and the numbers show in the archive;
@@ -68,9 +102,9 @@ def _in_fresh_process(module: str, weights: dict[str, bytes]) -> dict[str, bytes
     context = multiprocessing.get_context("spawn")
     try:
         with ProcessPoolExecutor(max_workers=1, mp_context=context) as pool:
-            return pool.submit(port, module, weights).result()
+            return pool.submit(make, *arguments).result()
     except BrokenProcessPool as error:
-        raise ModelsError(f"the process that converts {module} was killed"
+        raise ModelsError("the process that converts the model was killed"
                           " (was there enough memory?)") from error
 
 

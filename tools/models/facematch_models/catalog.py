@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from . import bundle
 from . import manifest as manifests
 from .errors import ModelsError
 
@@ -51,24 +52,28 @@ class Recipe:
     def manifest(self, calibrations: Path = CALIBRATIONS) -> dict[str, Any]:
         """The whole manifest of the archive to be built."""
         manifest = {"format": manifests.FORMAT, "name": self.name, **self.fields}
-        calibration = _calibration(calibrations / f"{self.name}.json")
+        calibration = calibration_of(self.name, calibrations)
         if calibration is not None:
             manifest["calibration"] = calibration
         # what the archive was made from: another port or other weights mean a new build
-        manifest["build"] = {"port_sha256": self._port_sha256(),
+        manifest["build"] = {"port_sha256": port_sha256(
+            *filter(None, (self.module, self.reader, "layers"))),
                              "source_sha256": {name: sha256 for _, name, sha256
                                                in self.package.files()}}
         return manifest
 
-    def _port_sha256(self) -> str:
-        """SHA-256 over the Python code that decides the archive's records."""
-        digest = hashlib.sha256()
-        for module in filter(None, (self.module, self.reader, "layers", "archive")):
-            digest.update((PACKAGE_FOLDER / f"{module}.py").read_bytes() + b"\0")
-        return digest.hexdigest()
+
+def port_sha256(*modules: str) -> str:
+    """SHA-256 over the Python code that decides an archive's records."""
+    digest = hashlib.sha256()
+    for module in (*modules, "archive"):
+        digest.update((PACKAGE_FOLDER / f"{module}.py").read_bytes() + b"\0")
+    return digest.hexdigest()
 
 
-def _calibration(path: Path) -> dict[str, Any] | None:
+def calibration_of(name: str, folder: Path = CALIBRATIONS) -> dict[str, Any] | None:
+    """The calibration measured for a model, if there is one."""
+    path = folder / f"{name}.json"
     if not path.is_file():
         return None
     try:
@@ -174,8 +179,28 @@ _MOBILEFACENET = Recipe(
 RECIPES = {recipe.name: recipe for recipe in (_MTCNN, _DLIB, _MOBILEFACENET)}
 
 
-def recipe(name: str) -> Recipe:
-    """The recipe of that name."""
-    if name not in RECIPES:
-        raise ModelsError(f"no model is called {name!r}; there are: {', '.join(RECIPES)}")
-    return RECIPES[name]
+@dataclass(frozen=True)
+class Preset:
+    """A bundle with a name of its own; docs/accuracy.md has what each costs and gives."""
+
+    name: str
+    summary: str
+    members: tuple[bundle.Member, ...]
+
+
+PRESETS = {preset.name: preset for preset in (
+    Preset("fast", "embedder: mobilefacenet once per face", (bundle.Member("mobilefacenet"),)),
+    Preset("default", "embedder: mobilefacenet, averaged with the mirrored face; the default",
+           (bundle.Member("mobilefacenet", flip=True),)),
+    # cosines weigh 1 to 1.5
+    Preset("accurate", "embedder: mobilefacenet as in default, and dlib-resnet-v1",
+           (bundle.Member("mobilefacenet", 1.0, flip=True),
+            bundle.Member("dlib-resnet-v1", 1.2247))))}
+
+
+def recipe(name: str) -> Recipe | Preset:
+    """The recipe or preset of that name."""
+    every = {**RECIPES, **PRESETS}
+    if name not in every:
+        raise ModelsError(f"no model is called {name!r}; there are: {', '.join(every)}")
+    return every[name]

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from . import build as builder
-from . import catalog, verify
+from . import bundle, catalog, verify
 from .errors import ModelsError
 
 _EXAMPLES = """examples:
   python3 -m facematch_models list
   python3 -m facematch_models build mtcnn mobilefacenet --out models
   python3 -m facematch_models build dlib-resnet-v1 --from dlib_face_recognition_resnet_model_v1.dat
+  python3 -m facematch_models combine models/mobilefacenet.pt mine.pt --weights 1,0.8 --out both.pt
   python3 -m facematch_models inspect models/mtcnn.pt --json
   python3 -m facematch_models verify models/*.pt
 """
@@ -50,6 +51,15 @@ def _parser() -> argparse.ArgumentParser:
                          help="take the weights from this file or folder, not from the network")
     command.add_argument("--force", action="store_true", help="build even what is up to date")
 
+    command = _add(commands, "combine", _combine, "make one embedder of several")
+    command.add_argument("files", nargs="+", type=Path, metavar="FILE", help="archives of embedders")
+    command.add_argument("--out", type=Path, required=True, metavar="FILE")
+    command.add_argument("--name", help="of the bundle (default: that of the file)")
+    command.add_argument("--weights", type=_weights, metavar="W,...",
+                         help="length of each one's share of the embedding (default: 1 each)")
+    command.add_argument("--flip", action="store_true",
+                         help="average each with what it gives for the mirrored face")
+
     _add(commands, "list", _list, "show the models that can be built")
     command = _add(commands, "verify", _verify, "check archives: records, manifest, one run each"
                    " (runs the code inside: only for files you trust)")
@@ -81,15 +91,45 @@ def _build(options: argparse.Namespace) -> int:
     recipes = [catalog.recipe(name) for name in dict.fromkeys(options.names)]
     if options.source is not None and len(recipes) != 1:
         raise ModelsError("--from goes with one model")
+    if options.source is not None and isinstance(recipes[0], catalog.Preset):
+        raise ModelsError(f"{recipes[0].name} is made of other models: --from goes with those")
     cache = options.cache or options.out / ".cache"
     for recipe in recipes:
-        built = builder.build(recipe, options.out, cache, _progress, options.source, options.force)
-        _show(options, {"name": built.name, "path": str(built.path), "id": built.id,
-                        "built": built.built}, f"{built.path}  {built.id}")
+        if isinstance(recipe, catalog.Preset):
+            built = builder.build_preset(recipe, options.out, cache, _progress, options.force)
+        else:
+            built = builder.build(recipe, options.out, cache, _progress, options.source,
+                                  options.force)
+        _show_built(options, built)
     return 0
 
 
+def _show_built(options: argparse.Namespace, built: builder.Built) -> None:
+    _show(options, {"name": built.name, "path": str(built.path), "id": built.id,
+                    "built": built.built}, f"{built.path}  {built.id}")
+
+
+def _combine(options: argparse.Namespace) -> int:
+    weights = options.weights or [1.0] * len(options.files)
+    if len(weights) != len(options.files):
+        raise ModelsError(f"--weights has {len(weights)} numbers for {len(options.files)} files")
+    members = [(bundle.Member(path.stem, weight, options.flip), path)
+               for path, weight in zip(options.files, weights)]
+    _show_built(options, builder.combine(options.name or options.out.stem, members, options.out,
+                                         _progress, force=True))
+    return 0
+
+
+def _weights(text: str) -> list[float]:
+    return [float(word) for word in text.split(",")]
+
+
 def _list(options: argparse.Namespace) -> int:
+    for preset in catalog.PRESETS.values():
+        members = " + ".join(member.model for member in preset.members)
+        _show(options, {"name": preset.name, "summary": preset.summary,
+                        "members": [member.model for member in preset.members]},
+              f"{preset.name:16}{preset.summary}\n{'':16}{members}")
     for recipe in catalog.RECIPES.values():
         _show(options, {"name": recipe.name, "summary": recipe.summary,
                         "package": str(recipe.package), "license": recipe.fields["license"]},

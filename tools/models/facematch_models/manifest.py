@@ -12,6 +12,7 @@ FORMAT = 1
 RECORD = "extra/facematch.json"
 # the parts that decide whether two embeddings are comparable
 IDENTITY_KEYS = ("alignment", "embedding", "input", "metric")
+FAMILIES = ("softmax", "triplet", "bundle")
 METRICS = ("cosine", "euclidean", "squared_euclidean", "inner_product",
            "weighted_chi_squared", "siamese")
 MEMORY_FORMATS = ("contiguous", "channels_last")
@@ -115,8 +116,8 @@ def _runtime_problems(value: Any) -> list[str]:
 
 def _embedder_problems(manifest: dict[str, Any]) -> list[str]:
     found = []
-    if manifest.get("family") not in ("softmax", "triplet"):
-        found.append("family is not softmax or triplet")
+    if manifest.get("family") not in FAMILIES:
+        found.append(f"family is not one of {', '.join(FAMILIES)}")
     if manifest.get("metric") not in METRICS:
         found.append(f"metric is not one of {', '.join(METRICS)}")
     embedding = manifest.get("embedding")
@@ -124,9 +125,39 @@ def _embedder_problems(manifest: dict[str, Any]) -> list[str]:
         found.append("embedding.dim is not a positive whole number")
     elif not isinstance(embedding.get("normalize"), bool):
         found.append("embedding.normalize is not true or false")
-    alignment = manifest.get("alignment")
+    elif "members" in embedding:
+        found += _members_problems(embedding)
+    elif not isinstance(embedding.get("flip", False), bool):
+        found.append("embedding.flip is not true or false")
+    return found + _alignment_problems(manifest.get("alignment"))
+
+
+def _members_problems(embedding: dict[str, Any]) -> list[str]:
+    members = embedding["members"]
+    if not isinstance(members, list) or not all(isinstance(member, dict) for member in members):
+        return ["embedding.members is not a list of objects"]
+    found = []
+    for number, member in enumerate(members, 1):
+        own = [f"{key} is missing or not a text" for key in ("part",)
+               if not isinstance(member.get(key), str) or not member[key]]
+        if not _is_whole(member.get("dim")) or member["dim"] < 1:
+            own.append("dim is not a positive whole number")
+        if not _is_numbers([member.get("weight")], 1) or member["weight"] <= 0:
+            own.append("weight is not a positive number")
+        if not isinstance(member.get("flip", False), bool):
+            own.append("flip is not true or false")
+        own += _input_problems(member["input"]) if "input" in member else []
+        own += _alignment_problems(member["alignment"]) if "alignment" in member else []
+        found += [f"embedding.members, entry {number}: {text}" for text in own]
+    if not found and sum(member["dim"] for member in members) != embedding["dim"]:
+        found.append("embedding.dim is not the sum of its members'")
+    return found
+
+
+def _alignment_problems(alignment: Any) -> list[str]:
+    found = []
     if not isinstance(alignment, dict):
-        return found + ["alignment is missing"]
+        return ["alignment is missing"]
     points = alignment.get("points")
     if not (isinstance(points, list) and len(points) == 5
             and all(_is_numbers(point, 2) for point in points)):

@@ -45,10 +45,15 @@ def _run_problems(path: Path, manifest: dict[str, Any]) -> list[str]:
 
 
 def _embedder_problems(module: Any, manifest: dict[str, Any]) -> list[str]:
-    size = (manifest["input"]["height"], manifest["input"]["width"])
-    return [text for n in (1, 3)
-            for text in _shape_problems("the net", module, (n, 3, *size),
-                                        (n, manifest["embedding"]["dim"]))]
+    found = []
+    for member in manifest["embedding"].get("members", [manifest["embedding"]]):
+        size = member.get("input", manifest["input"])
+        net = getattr(module, member["part"]) if "part" in member else module
+        found += [text for n in (1, 3)
+                  for text in _shape_problems(member.get("part", "the net"), net,
+                                              (n, 3, size["height"], size["width"]),
+                                              (n, member["dim"]))]
+    return found
 
 
 def _mtcnn_problems(module: Any) -> list[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from unittest import mock
 
 import helpers  # noqa: F401
-from facematch_models import cli, fetch
+from facematch_models import catalog, cli, fetch
 from facematch_models.catalog import Package
 from facematch_models.errors import ModelsError
 
@@ -149,7 +149,7 @@ class CommandLine(Case):
     def test_list(self):
         status, out, _ = self.run_cli("list", "--json")
         self.assertEqual(status, 0)
-        self.assertEqual(len(out.splitlines()), 3)
+        self.assertEqual(len(out.splitlines()), len(catalog.RECIPES) + len(catalog.PRESETS))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import copy
 import unittest
 
 import helpers  # noqa: F401  (finds the package)
-from facematch_models import catalog, manifest
+from facematch_models import bundle, catalog, manifest
 from facematch_models.errors import ModelsError
 
 
@@ -36,10 +36,68 @@ class Canonical(unittest.TestCase):
         self.assertEqual(manifest.identity(value), b'{"input":{"width":2},"metric":"cosine"}')
 
 
+RGB = catalog.RECIPES["mobilefacenet"].fields["input"]
+
+
+def of_preset(preset):
+    return bundle.manifest(preset.name, [(member, catalog.RECIPES[member.model].manifest())
+                                         for member in preset.members])
+
+
+class Bundle(unittest.TestCase):
+    def refused(self, members, text):
+        with self.assertRaises(ModelsError) as raised:
+            bundle.manifest("x", [(bundle.Member(name, weight), {**own, **changes})
+                                  for name, weight, own, changes in members])
+        self.assertIn(text, str(raised.exception))
+
+    def test_joins_what_its_members_say(self):
+        both = of_preset(catalog.PRESETS["accurate"])
+        self.assertEqual(both["family"], "bundle")
+        self.assertEqual(both["embedding"]["dim"], 192 + 128)
+        first, second = both["embedding"]["members"]
+        self.assertEqual((first["input"], both["input"]), (RGB, RGB))
+        self.assertEqual(second["input"]["width"], 150)
+        self.assertNotEqual(first["part"], second["part"])
+        self.assertIn("CC0", both["license"])
+        self.assertIn("MIT", both["license"])
+
+    def test_a_single_member_keeps_its_family(self):
+        self.assertEqual(of_preset(catalog.PRESETS["default"])["family"], "softmax")
+
+    def test_what_flips_goes_on_flipping(self):
+        own = catalog.RECIPES["mobilefacenet"].manifest()
+        own["embedding"] = {**own["embedding"], "flip": True}
+        made = bundle.manifest("x", [(bundle.Member("mobilefacenet"), own)])
+        self.assertTrue(made["embedding"]["members"][0]["flip"])
+
+    def test_refuses_what_cannot_be_joined(self):
+        good = catalog.RECIPES["mobilefacenet"].manifest()
+        self.refused([], "1 to 8 members, not 0")
+        self.refused([("a", 1, good, {})] * 9, "not 9")
+        self.refused([("a", 0, good, {})], "a: its weight is not positive")
+        self.refused([("a", 1, good, {"metric": "siamese"})], "a: its metric siamese")
+        self.refused([("a", 1, good, {"embedding": of_preset(catalog.PRESETS["fast"])["embedding"]})],
+                     "a: it is a bundle itself")
+        self.refused([("a", 1, catalog.RECIPES["mtcnn"].manifest(), {})], "a: it is no embedder")
+        self.refused([("a", 1, good, {"family": "x"})], "a: family")
+
+
 class Problems(unittest.TestCase):
     def test_all_recipes_are_good(self):
         for recipe in catalog.RECIPES.values():
             self.assertEqual(manifest.problems(recipe.manifest()), [], recipe.name)
+
+    def test_all_presets_are_good(self):
+        for preset in catalog.PRESETS.values():
+            self.assertEqual(manifest.problems(of_preset(preset)), [], preset.name)
+
+    def test_each_damage_of_a_member_is_reported(self):
+        for key, value in (("part", ""), ("dim", 0), ("dim", 7), ("weight", 0), ("flip", 1),
+                           ("input", {**RGB, "order": "GBR"}), ("alignment", 7)):
+            damaged = copy.deepcopy(of_preset(catalog.PRESETS["accurate"]))
+            damaged["embedding"]["members"][1][key] = value
+            self.assertEqual(len(manifest.problems(damaged)), 1, f"{key} {value}")
 
     def test_each_damage_is_reported(self):
         damages = {

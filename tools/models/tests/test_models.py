@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import sys
@@ -11,7 +13,7 @@ import unittest
 from pathlib import Path
 
 import helpers
-from facematch_models import archive, build, catalog, mobilefacenet, verify
+from facematch_models import archive, build, catalog, cli, mobilefacenet, verify
 
 
 def pixels(torch, image, manifest: dict):
@@ -61,6 +63,49 @@ class DlibResNet(Embedder):
 
     def test_any_batch_size(self):
         self.check_batches()
+
+
+class Bundles(unittest.TestCase):
+    """A bundle's members are the nets they were made of, and nothing else decides its bytes."""
+
+    def combined(self, out, *options):
+        files = [str(helpers.archive_path(name)) for name in ("mobilefacenet", "dlib-resnet-v1")]
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            status = cli.main(["combine", *files, "--out", str(out), *options])
+        return status, (archive.read_records(out) if status == 0 else None)
+
+    def test_members_give_what_the_models_give(self):
+        torch = helpers.import_torch()
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder) / "both.pt"
+            status, records = self.combined(out, "--weights", "1,0.5", "--flip")
+            self.assertEqual(status, 0)
+            self.assertEqual(verify.problems(out), [])
+            members = archive.manifest_of(records)["embedding"]["members"]
+            self.assertEqual([(m["weight"], m["flip"]) for m in members], [(1, True), (0.5, True)])
+            net = torch.jit.load(str(out)).eval()
+            for member, name in zip(members, ("mobilefacenet", "dlib-resnet-v1")):
+                size = member["input"]
+                x = torch.rand(2, 3, size["height"], size["width"])
+                own = torch.jit.load(str(helpers.archive_path(name))).eval()
+                with torch.inference_mode():
+                    self.assertTrue(torch.equal(getattr(net, member["part"])(x), own(x)), name)
+
+    def test_same_members_same_bytes(self):
+        helpers.import_torch()
+        with tempfile.TemporaryDirectory() as folder:
+            one, other = Path(folder) / "one.pt", Path(folder) / "other.pt"
+            for out in (one, other):
+                self.assertEqual(self.combined(out, "--name", "both")[0], 0)
+            self.assertEqual(one.read_bytes(), other.read_bytes())
+
+    def test_tells_what_is_wrong(self):
+        with tempfile.TemporaryDirectory() as folder:
+            self.assertEqual(self.combined(Path(folder) / "x.pt", "--weights", "1")[0], 2)
+            self.assertEqual(self.combined(Path(folder) / "x.pt", "--weights", "1,-1")[0], 2)
+            detector = str(helpers.archive_path("mtcnn"))
+            self.assertEqual(cli.main(["combine", detector, "--out", f"{folder}/x.pt"]), 2)
+            self.assertEqual(os.listdir(folder), [])
 
 
 class MobileFaceNet(Embedder):
