@@ -180,8 +180,6 @@ fm_status fmi_pg_get_two(fmi_pg *s, const char *sql, int64_t two[2], fm_error *e
 
 /* *no is 0 when there is none. */
 fm_status fmi_pg_find_identity(fmi_pg *s, const char *id, int64_t *no, fm_error *err);
-fm_status fmi_pg_no_identity(const char *id, fm_error *err);
-fm_status fmi_pg_no_template(const char *id, int64_t template_id, fm_error *err);
 
 static inline fmi_pg *fmi_pg_of(fmi_store *store)
 {

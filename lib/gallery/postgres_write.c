@@ -281,11 +281,11 @@ static fm_status remove_inside(fmi_pg *s, const char *id, int64_t template_id, f
     const bool whole = template_id == 0;
     fm_status status = fmi_pg_find_identity(s, id, &out->identity_no, err);
     if (status == FM_OK && out->identity_no == 0)
-        status = fmi_pg_no_identity(id, err);
+        status = fmi_store_no_identity(id, err);
     if (status == FM_OK)
         status = delete_templates(s, template_id, out, err);
     if (status == FM_OK && !whole && out->templates == 0)
-        status = fmi_pg_no_template(id, template_id, err);
+        status = fmi_store_no_template(id, template_id, err);
     if (status == FM_OK && whole)
         status = change(s,
                         "DELETE FROM facematch.identities_@ WHERE identity_no = $1::bigint "

@@ -147,6 +147,21 @@ typedef struct fmi_store_config {
     size_t graph_rows;         /* as in fmi_index_config */
 } fmi_store_config;
 
+/* store.c: for the stores' own use */
+fm_status fmi_store_no_identity(const char *id, fm_error *err);
+fm_status fmi_store_no_template(const char *id, int64_t template_id, fm_error *err);
+
+/* A page of a list is put together aside, because the caller's is to stay as it is when a later row
+ * fails. It grows as it fills: the capacity says nothing about how many there are. */
+typedef struct fmi_page {
+    fm_identity *items; /* to be freed by fmi_free */
+    size_t count, room;
+} fmi_page;
+
+/* Where the next one goes, zeroed; it counts once count is raised. NULL: no memory. */
+fm_identity *fmi_page_place(fmi_page *page, fm_error *err);
+void fmi_page_hand_over(fmi_page *page, fm_identity *out, size_t *count);
+
 /* store_sqlite.c */
 fm_status fmi_store_sqlite_open(fmi_store **out, const char *path, const fmi_store_config *config,
                                 fm_error *err);

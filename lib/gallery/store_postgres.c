@@ -5,19 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-fm_status fmi_pg_no_identity(const char *id, fm_error *err)
-{
-    return fmi_fail(err, FM_E_NOT_FOUND, "there is no identity %s", id);
-}
-
-fm_status fmi_pg_no_template(const char *id, int64_t template_id, fm_error *err)
-{
-    if (template_id == 0)
-        return fmi_fail(err, FM_E_NOT_FOUND, "identity %s has no templates", id);
-    return fmi_fail(err, FM_E_NOT_FOUND, "identity %s has no template %lld", id,
-                    (long long)template_id);
-}
-
 static fm_status note_integer(void *user, const fmi_pg_row *row, fm_error *err)
 {
     (void)err;
@@ -106,41 +93,25 @@ static fm_status pg_get(fmi_store *store, const char *id, fm_identity *out, fm_e
                      "SELECT " IDENTITY_COLUMNS " FROM facematch.identities_@ i WHERE i.id = $1",
                      &params, note_identity, &result, &rows, err);
     if (status == FM_OK && rows == 0)
-        status = fmi_pg_no_identity(id, err);
+        status = fmi_store_no_identity(id, err);
     if (status == FM_OK)
         *out = result;
     return status;
 }
 
-/* A page is put together aside, because the caller's is to stay as it is when a later row fails. */
-typedef struct page {
-    fm_identity *items;
-    size_t count, room;
-} page;
-
 static fm_status page_add(void *user, const fmi_pg_row *row, fm_error *err)
 {
-    page *p = user;
-    fm_status status;
-    if (p->count == p->room) {
-        size_t room = p->room ? 2 * p->room : 16, bytes;
-        fm_identity *items =
-            fmi_mul_overflows(room, sizeof *items, &bytes) ? NULL : fmi_realloc(p->items, bytes);
-        if (!items)
-            return fmi_fail_memory(err);
-        p->items = items;
-        p->room = room;
-    }
-    memset(&p->items[p->count], 0, sizeof *p->items);
-    status = read_identity(row, &p->items[p->count], err);
-    p->count += status == FM_OK;
+    fmi_page *page = user;
+    fm_identity *place = fmi_page_place(page, err);
+    fm_status status = place ? read_identity(row, place, err) : FM_E_NO_MEMORY;
+    page->count += status == FM_OK;
     return status;
 }
 
 static fm_status pg_list(fmi_store *store, const char *after_id, fm_identity *out, size_t capacity,
                          size_t *count, fm_error *err)
 {
-    page p = {NULL, 0, 0};
+    fmi_page p = {NULL, 0, 0};
     fmi_pg_params params = {0};
     fm_status status;
     fmi_pg_put_text(&params, after_id);
@@ -149,11 +120,8 @@ static fm_status pg_list(fmi_store *store, const char *after_id, fm_identity *ou
                           "SELECT " IDENTITY_COLUMNS " FROM facematch.identities_@ i "
                           "WHERE i.id > $1 ORDER BY i.id LIMIT $2::bigint",
                           &params, page_add, &p, NULL, err);
-    if (status == FM_OK) {
-        if (p.count)
-            memcpy(out, p.items, p.count * sizeof *out);
-        *count = p.count;
-    }
+    if (status == FM_OK)
+        fmi_page_hand_over(&p, out, count);
     fmi_free(p.items);
     return status;
 }
@@ -176,7 +144,7 @@ static fm_status pg_metadata(fmi_store *store, const char *id, char **out, fm_er
         fmi_pg_query(fmi_pg_of(store), "SELECT metadata FROM facematch.identities_@ WHERE id = $1",
                      &params, note_metadata, text, &rows, err);
     if (status == FM_OK && rows == 0)
-        status = fmi_pg_no_identity(id, err);
+        status = fmi_store_no_identity(id, err);
     if (status == FM_OK)
         *out = text;
     else
@@ -222,7 +190,7 @@ static fm_status pg_templates(fmi_store *store, const char *id, fm_template out[
                           "ON t.identity_no = i.identity_no WHERE i.id = $1 ORDER BY t.template_id",
                           &params, note_template, &list, NULL, err);
     if (status == FM_OK && list.rows == 0)
-        status = fmi_pg_no_identity(id, err);
+        status = fmi_store_no_identity(id, err);
     if (status == FM_OK)
         *count = list.count;
     return status;
@@ -250,7 +218,7 @@ static fm_status pg_vectors(fmi_store *store, const char *id, int64_t template_i
     int64_t no = 0, rows = 0;
     fm_status status = fmi_pg_find_identity(s, id, &no, err);
     if (status == FM_OK && no == 0)
-        status = fmi_pg_no_identity(id, err);
+        status = fmi_store_no_identity(id, err);
     if (status != FM_OK)
         return status;
     fmi_pg_put_integer(&params, no);
@@ -264,7 +232,7 @@ static fm_status pg_vectors(fmi_store *store, const char *id, int64_t template_i
                           &params, tell_vector, &job, &rows, err);
     fmi_wipe(s->vector, (size_t)s->base.pin.dim * sizeof *s->vector);
     if (status == FM_OK && rows == 0)
-        status = fmi_pg_no_template(id, template_id, err);
+        status = fmi_store_no_template(id, template_id, err);
     return status;
 }
 

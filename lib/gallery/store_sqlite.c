@@ -34,19 +34,6 @@ static fm_status reuse_for(const fmi_sqlite *s, sqlite3_stmt **out, const char *
     return status;
 }
 
-static fm_status fail_no_identity(const char *id, fm_error *err)
-{
-    return fmi_fail(err, FM_E_NOT_FOUND, "there is no identity %s", id);
-}
-
-static fm_status fail_no_template(const char *id, int64_t template_id, fm_error *err)
-{
-    if (template_id == 0)
-        return fmi_fail(err, FM_E_NOT_FOUND, "identity %s has no templates", id);
-    return fmi_fail(err, FM_E_NOT_FOUND, "identity %s has no template %lld", id,
-                    (long long)template_id);
-}
-
 /* *no is 0 when there is none. */
 static fm_status find_identity(const fmi_sqlite *s, const char *id, int64_t *no, fm_error *err)
 {
@@ -503,11 +490,11 @@ static fm_status remove_inside(const fmi_sqlite *s, const char *id, int64_t temp
     if (status == FM_OK)
         status = find_identity(s, id, &out->identity_no, err);
     if (status == FM_OK && out->identity_no == 0)
-        status = fail_no_identity(id, err);
+        status = fmi_store_no_identity(id, err);
     if (status == FM_OK)
         status = trace_vectors(s, out->identity_no, template_id, traces, &out->templates, err);
     if (status == FM_OK && template_id != 0 && out->templates == 0)
-        status = fail_no_template(id, template_id, err);
+        status = fmi_store_no_template(id, template_id, err);
     if (status == FM_OK)
         status = template_id == 0 ? delete_identity(s, id, out->identity_no, traces, err)
                                   : delete_template(s, out->identity_no, template_id, err);
@@ -607,7 +594,7 @@ static fm_status sqlite_get(fmi_store *store, const char *id, fm_identity *out, 
         return status;
     status = fmi_sqlite_step(s, stmt, &row, err);
     if (status == FM_OK)
-        status = row ? read_identity(s, stmt, &result, err) : fail_no_identity(id, err);
+        status = row ? read_identity(s, stmt, &result, err) : fmi_store_no_identity(id, err);
     if (status == FM_OK && strcmp(result.id, id))
         status = fmi_sqlite_corrupt(s, "an identity is found under another's id", err);
     if (status == FM_OK)
@@ -616,33 +603,16 @@ static fm_status sqlite_get(fmi_store *store, const char *id, fm_identity *out, 
     return fmi_sealed_explain(s, status, err);
 }
 
-/* A page is put together aside, because the caller's is to stay as it is when a later row fails. It
- * grows as it fills: the capacity says nothing about how many there are. */
-typedef struct page {
-    fm_identity *items;
-    size_t count, room;
-} page;
-
-static fm_status page_add(page *p, const fmi_sqlite *s, sqlite3_stmt *stmt, fm_error *err)
+static fm_status page_add(fmi_page *page, const fmi_sqlite *s, sqlite3_stmt *stmt, fm_error *err)
 {
-    fm_status status;
-    if (p->count == p->room) {
-        size_t room = p->room ? 2 * p->room : 16, bytes;
-        fm_identity *items =
-            fmi_mul_overflows(room, sizeof *items, &bytes) ? NULL : fmi_realloc(p->items, bytes);
-        if (!items)
-            return fmi_fail_memory(err);
-        p->items = items;
-        p->room = room;
-    }
-    memset(&p->items[p->count], 0, sizeof *p->items);
-    status = read_identity(s, stmt, &p->items[p->count], err);
-    p->count += status == FM_OK;
+    fm_identity *place = fmi_page_place(page, err);
+    fm_status status = place ? read_identity(s, stmt, place, err) : FM_E_NO_MEMORY;
+    page->count += status == FM_OK;
     return status;
 }
 
 static fm_status list_by_number(const fmi_sqlite *s, const fmi_sealed_id *ids, size_t count,
-                                page *p, fm_error *err)
+                                fmi_page *p, fm_error *err)
 {
     sqlite3_stmt *stmt;
     bool row = false;
@@ -662,7 +632,7 @@ static fm_status list_by_number(const fmi_sqlite *s, const fmi_sealed_id *ids, s
     return status;
 }
 
-static fm_status list_by_id(const fmi_sqlite *s, const char *after_id, size_t capacity, page *p,
+static fm_status list_by_id(const fmi_sqlite *s, const char *after_id, size_t capacity, fmi_page *p,
                             fm_error *err)
 {
     sqlite3_stmt *stmt;
@@ -680,8 +650,8 @@ static fm_status list_by_id(const fmi_sqlite *s, const char *after_id, size_t ca
 }
 
 /* The ids and the rows are to be those of one state of the file. */
-static fm_status list_sealed(const fmi_sqlite *s, const char *after_id, size_t capacity, page *p,
-                             fm_error *err)
+static fm_status list_sealed(const fmi_sqlite *s, const char *after_id, size_t capacity,
+                             fmi_page *p, fm_error *err)
 {
     bool own = sqlite3_get_autocommit(s->db) != 0;
     const fmi_sealed_id *ids;
@@ -701,14 +671,11 @@ static fm_status sqlite_list(fmi_store *store, const char *after_id, fm_identity
                              size_t capacity, size_t *count, fm_error *err)
 {
     fmi_sqlite *s = self(store);
-    page p = {NULL, 0, 0};
+    fmi_page p = {NULL, 0, 0};
     fm_status status = s->sealing ? list_sealed(s, after_id, capacity, &p, err)
                                   : list_by_id(s, after_id, capacity, &p, err);
-    if (status == FM_OK) {
-        if (p.count)
-            memcpy(out, p.items, p.count * sizeof *out);
-        *count = p.count;
-    }
+    if (status == FM_OK)
+        fmi_page_hand_over(&p, out, count);
     fmi_free(p.items);
     return fmi_sealed_explain(s, status, err);
 }
@@ -731,7 +698,7 @@ static fm_status sqlite_metadata(fmi_store *store, const char *id, char **out, f
         return status;
     status = fmi_sqlite_step(s, stmt, &row, err);
     if (status == FM_OK && !row)
-        status = fail_no_identity(id, err);
+        status = fmi_store_no_identity(id, err);
     if (status == FM_OK) {
         text = fmi_alloc(FM_METADATA_MAX + 1);
         status = text ? read_metadata(s, stmt, text, err) : fmi_fail_memory(err);
@@ -785,7 +752,7 @@ static fm_status sqlite_templates(fmi_store *store, const char *id,
     }
     fmi_sqlite_done(s, stmt);
     if (status == FM_OK && rows == 0)
-        status = fail_no_identity(id, err);
+        status = fmi_store_no_identity(id, err);
     if (status == FM_OK)
         *count = n;
     return fmi_sealed_explain(s, status, err);
@@ -816,7 +783,7 @@ static fm_status sqlite_vectors(fmi_store *store, const char *id, int64_t templa
     sqlite3_stmt *stmt;
     fm_status status = find_identity(s, id, &no, err);
     if (status == FM_OK && no == 0)
-        status = fail_no_identity(id, err);
+        status = fmi_store_no_identity(id, err);
     if (status == FM_OK)
         status = reuse_for(s, &stmt,
                            "SELECT " FMI_TEMPLATE_COLUMNS " FROM identities i JOIN templates t "
@@ -830,7 +797,7 @@ static fm_status sqlite_vectors(fmi_store *store, const char *id, int64_t templa
     fmi_sqlite_done(s, stmt);
     fmi_wipe(s->vector, (size_t)s->base.pin.dim * sizeof *s->vector);
     if (status == FM_OK && told == 0)
-        status = fail_no_template(id, template_id, err);
+        status = fmi_store_no_template(id, template_id, err);
     return fmi_sealed_explain(s, status, err);
 }
 
