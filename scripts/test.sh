@@ -4,6 +4,10 @@
 . "$(dirname "$0")/common.sh"
 need_packages valgrind binutils
 scripts/setup.sh
+if ! cmp -s tests/requirements.txt .venv/tests.installed; then
+    .venv/bin/pip install -q -r tests/requirements.txt
+    cp tests/requirements.txt .venv/tests.installed
+fi
 fetch_photos
 export FACEMATCH_MODELS=$models FACEMATCH_PHOTOS=$photos
 export FACEMATCH_DATA=${FACEMATCH_DATA:-$root/../shared/data}
