@@ -231,6 +231,46 @@ FM_API FM_NODISCARD fm_status fm_evaluation_histogram(fm_evaluation *evaluation,
                                                       float high, size_t bins, int64_t *genuine,
                                                       int64_t *impostor, fm_error *err);
 
+/* --- calibration ----------------------------------------------------------------------------- */
+
+typedef struct fm_calibration_options {
+    uint32_t struct_size; /**< sizeof(fm_calibration_options), set by fm_calibration_options_init */
+    int32_t reserved;     /**< 0 */
+    const char *dataset;  /**< what was measured, for people: UTF-8, up to 1,000 bytes; NULL: "" */
+    /* --- 0.1 ends here, append below --- */
+} fm_calibration_options;
+
+/** Fill options with defaults.
+ *
+ * @param[out] options      written up to struct_size bytes; NULL is a no-op.
+ * @param      struct_size  sizeof(fm_calibration_options) of the caller.
+ * Threads: any.   Since: 0.1. */
+FM_API void fm_calibration_options_init(fm_calibration_options *options, uint32_t struct_size);
+
+/** The calibration of a model, as its manifest has it (docs/models.md): a JSON object.
+ *
+ * A table of false match rates and scores from the impostor comparisons, down to the rate that 50
+ * of them exceed, each with its interval; a generalised Pareto distribution for the highest scores
+ * (where there are 2,000 comparisons or more), which goes on behind the table; and a table of miss
+ * rates from the genuine ones. The same comparisons, added in any order, give the same text but for
+ * the last digits of the covariance.
+ *
+ * @param[in]  evaluation  failures must be left out. Tell people: without them all intervals claim
+ *                         too much.
+ * @param[in]  options     NULL for defaults.
+ * @param[out] out         NUL-terminated; untouched on failure. NULL to ask for the size.
+ * @param      out_len     bytes that fit, the NUL included.
+ * @param[out] needed      optional; bytes needed, the NUL included; also set when the buffer is too
+ *                         small.
+ * @param[out] err         optional error detail.
+ * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_STATE (too few comparisons); FM_E_BUFFER_TOO_SMALL;
+ *   FM_E_NO_MEMORY.
+ * Threads: confined.   Cost: O(n) after an addition.   Since: 0.1.
+ * Source: Pickands 1975, Annals of Statistics 3; Hosking & Wallis 1987, Technometrics 29. */
+FM_API FM_NODISCARD fm_status fm_calibrate(fm_evaluation *evaluation,
+                                           const fm_calibration_options *options, char *out,
+                                           size_t out_len, size_t *needed, fm_error *err);
+
 #ifdef __cplusplus
 }
 #endif

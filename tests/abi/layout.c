@@ -182,12 +182,19 @@ static void print_compare(void)
     FIELD(fm_verify_options, fmr);
     FIELD(fm_verify_options, threshold);
     FIELD(fm_verify_options, aligned);
+    FIELD(fm_verify_options, extrapolate);
     TYPE(fm_verification);
     FIELD(fm_verification, struct_size);
     FIELD(fm_verification, match);
     FIELD(fm_verification, score);
     FIELD(fm_verification, threshold);
     FIELD(fm_verification, fmr);
+    FIELD(fm_verification, fmr_low);
+    FIELD(fm_verification, fmr_high);
+    FIELD(fm_verification, threshold_fmr);
+    FIELD(fm_verification, threshold_fmr_low);
+    FIELD(fm_verification, threshold_fmr_high);
+    FIELD(fm_verification, threshold_fnmr);
 }
 
 static void print_gallery(void)
@@ -415,6 +422,10 @@ static void print_evaluation(void)
     FIELD(fm_operating_point, threshold);
     FIELD(fm_operating_point, fmr);
     FIELD(fm_operating_point, fnmr);
+    TYPE(fm_calibration_options);
+    FIELD(fm_calibration_options, struct_size);
+    FIELD(fm_calibration_options, reserved);
+    FIELD(fm_calibration_options, dataset);
     TYPE(fm_det_point);
     FIELD(fm_det_point, fmr);
     FIELD(fm_det_point, fnmr);

@@ -444,6 +444,7 @@ static void test_inits(void **state)
     INIT(fm_transfer_options);
     INIT(fm_identify_options);
     INIT(fm_evaluation_options);
+    INIT(fm_calibration_options);
     assert_int_equal(failures, 0);
 }
 
@@ -1658,6 +1659,47 @@ static void test_evaluation_read(void **state)
     assert_int_equal(failures, 0);
 }
 
+static void test_calibrate(void **state)
+{
+    enum { N = 4000 };
+    static float scores[N];
+    static uint8_t genuine[N];
+    static char text[65536];
+    float few[] = {0.9f, 0.1f, 0.8f, 0.2f};
+    uint8_t kinds[] = {1, 0, 1, 0};
+    fm_evaluation *e = NULL, *small = some_evaluation(few, kinds, NULL, NULL), *counted = NULL;
+    fm_evaluation_options count;
+    (void)state;
+    for (size_t i = 0; i < N; i++) {
+        scores[i] = (float)i / N;
+        genuine[i] = i % 2;
+    }
+    fm_evaluation_options_init(&count, sizeof count);
+    count.failures = FM_FAILURES_COUNT;
+    assert_int_equal(fm_evaluation_new(&e, NULL, NULL), FM_OK);
+    assert_int_equal(fm_evaluation_new(&counted, &count, NULL), FM_OK);
+    assert_int_equal(fm_evaluation_add(e, scores, genuine, NULL, NULL, N, NULL), FM_OK);
+    assert_int_equal(fm_evaluation_add(counted, scores, genuine, NULL, NULL, N, NULL), FM_OK);
+    REFUSED(fm_calibrate(NULL, NULL, text, sizeof text, NULL, err));
+    REFUSED(fm_calibrate(counted, NULL, text, sizeof text, NULL, err));
+    GIVES(FM_E_STATE, fm_calibrate(small, NULL, text, sizeof text, NULL, err));
+    GIVES(FM_E_BUFFER_TOO_SMALL, fm_calibrate(e, NULL, NULL, 0, NULL, err));
+    GIVES(FM_E_BUFFER_TOO_SMALL, fm_calibrate(e, NULL, out.text, 16, NULL, err));
+    GIVES(FM_OK, fm_calibrate(e, NULL, text, sizeof text, &out.count, err));
+    OPTION_SIZES(fm_calibration_options, fm_calibrate(e, options, text, sizeof text, NULL, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_calibration_options, reserved = 1,
+           fm_calibrate(e, options, text, sizeof text, NULL, err));
+    for (size_t i = 0; i < NOT_UTF8; i++)
+        OPTION(FM_E_INVALID_ARGUMENT, fm_calibration_options, dataset = not_utf8[i],
+               fm_calibrate(e, options, text, sizeof text, NULL, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_calibration_options, dataset = "a\nb",
+           fm_calibrate(e, options, text, sizeof text, NULL, err));
+    fm_evaluation_free(e);
+    fm_evaluation_free(small);
+    fm_evaluation_free(counted);
+    assert_int_equal(failures, 0);
+}
+
 /* Runs last: has every function of the map been in a row? */
 static void test_all_functions_are_in_the_table(void **state)
 {
@@ -1726,6 +1768,7 @@ int main(void)
         TEST(test_evaluation_new),
         TEST(test_evaluation_add),
         TEST(test_evaluation_read),
+        TEST(test_calibrate),
         TEST(test_all_functions_are_in_the_table),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

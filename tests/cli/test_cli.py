@@ -1180,8 +1180,8 @@ class Sealed(Case):
 class Help(Case):
     COMMANDS = ["detect", "embed", "verify", "enroll", "identify", "gallery info", "gallery list",
                 "gallery show", "gallery remove", "gallery export", "gallery import",
-                "gallery compact", "gallery rekey", "evaluate pairs", "evaluate all-pairs", "models", "bench", "version",
-                "help"]
+                "gallery compact", "gallery rekey", "evaluate pairs", "evaluate all-pairs",
+                "evaluate identify", "calibrate", "models", "bench", "version", "help"]
 
     def listed(self, command):
         text = self.expect(YES, *command.split(), "--help")
@@ -1196,7 +1196,8 @@ class Help(Case):
     VALUES = {"json": [], "help": [], "aligned": [], "flip": [], "man": [], "fmr": ["1e-3"],
               "fpir": ["1e-3"], "threshold": ["0.5"], "top": ["3"], "rounds": ["3"],
               "min-face": ["40"], "threads": ["2"], "template": ["1"], "select": ["score"],
-              "on-existing": ["skip"], "index": ["exact"],
+              "on-existing": ["skip"], "index": ["exact"], "failures": ["error"],
+              "extrapolate": [],
               "precision": ["bfloat16"], "quality": [], "no-gate": [], "allow": ["blurred"],
               "other-faces": ["0.3"], "min-size": ["60"], "min-score": ["0.8"],
               "min-sharpness": ["0.1"], "min-brightness": ["20"], "max-brightness": ["240"],

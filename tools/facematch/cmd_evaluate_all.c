@@ -107,7 +107,7 @@ int cmd_evaluate_all_pairs(const options *opts)
         return options_misuse(opts, "--images is needed");
     double started = clock_seconds();
     bool ok = all_pairs_make(&w.pairs, opts) &&
-              figures_compute(&w.figures, w.pairs.comparisons, w.pairs.ctx.embedder) &&
+              figures_compute(&w.figures, w.pairs.comparisons, w.pairs.ctx.embedder, 0) &&
               evaluate_groups(&w, opts) && tell(&w, clock_seconds() - started);
     all_pairs_free(&w.pairs);
     return ok ? ANSWER_YES : ANSWER_ERROR;

@@ -92,7 +92,7 @@ static bool evaluate(work *w)
     }
     free(first);
     free(second);
-    return ok && figures_compute(&w->figures, w->comparisons, w->ctx.embedder);
+    return ok && figures_compute(&w->figures, w->comparisons, w->ctx.embedder, 0);
 }
 
 static json_t *make_json(const work *w, double seconds)

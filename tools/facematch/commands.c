@@ -97,6 +97,22 @@ const command COMMANDS[] = {
      "evaluate all-pairs --embeddings lfw.cache --report page.html --images lfw/images\n"
      "evaluate all-pairs --attributes people.csv --images lfw/images",
      cmd_evaluate_all_pairs},
+    {FOR_OPEN_SET, "evaluate", "identify", 0, 0, "--gallery-images DIR --known DIR --strangers DIR",
+     "measure finding people among many",
+     "Searches for photographs of enrolled people and of strangers: the share of strangers who are "
+     "given a name (FPIR), that of known people who are not found first (FNIR), and the ranks "
+     "without a threshold (CMC).",
+     "evaluate identify --gallery-images enrolled --known others --strangers strangers",
+     cmd_evaluate_identify},
+    {FOR_CALIBRATE, NULL, "calibrate", 0, 0, "--images DIR", "measure what a model's scores mean",
+     "Compares every photograph with every other one, and tells which share of strangers scores at "
+     "least how high: the calibration of the model's manifest. The more people, the lower the "
+     "rates "
+     "it can vouch for: down to a tenth of one in as many as there are comparisons of two people. "
+     "python3 -m facematch_models calibrate writes it into a model file.",
+     "calibrate --images people --dataset 'staff, 2026' --out calibration.json\n"
+     "calibrate --model dlib-resnet-v1 --people first.txt --images lfw/images",
+     cmd_calibrate},
     {FOR_MODELS, NULL, "models", 0, 0, "", "list the models that are found",
      "Lists the model files of the folders in which models are looked for. Exit status 1: there "
      "is none.",

@@ -31,7 +31,13 @@ static bool tell(figures_point *point, fm_status status, const fm_error *err)
     return false;
 }
 
-bool figures_compute(figures *out, fm_evaluation *e, const fm_model *model)
+/* The rate of one comparison, where a search is false when any of them is. */
+static double rate_of_each(double rate, size_t enrolled)
+{
+    return enrolled ? -expm1(log1p(-rate) / (double)enrolled) : rate;
+}
+
+bool figures_compute(figures *out, fm_evaluation *e, const fm_model *model, size_t enrolled)
 {
     fm_error err = {sizeof err, 0, ""};
     *out = (figures){.report = {.struct_size = sizeof out->report}};
@@ -46,9 +52,8 @@ bool figures_compute(figures *out, fm_evaluation *e, const fm_model *model)
         measured->at.struct_size = calibrated->at.struct_size = sizeof measured->at;
         if (!tell(measured, fm_evaluation_at_fmr(e, rate, &measured->at, &err), &err))
             return false;
-        if (!model)
-            continue;
-        fm_status status = fm_model_threshold(model, rate, &threshold, &err);
+        fm_status status =
+            fm_model_threshold(model, rate_of_each(rate, enrolled), &threshold, &err);
         if (status == FM_OK)
             status = fm_evaluation_at_threshold(e, threshold, &calibrated->at, &err);
         if (!tell(calibrated, status, &err))
@@ -64,15 +69,15 @@ json_t *figures_rate_json(const fm_rate *rate)
                      (json_int_t)rate->hits, "trials", (json_int_t)rate->trials);
 }
 
-json_t *figures_points_json(const figures_point *points)
+json_t *figures_points_json(const figures_point *points, const char *match, const char *miss)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < FIGURES_RATES; i++)
         if (points[i].told)
             json_array_append_new(list,
                                   json_pack("{s:o,s:o,s:o,s:o}", "asked", out_real(points[i].asked),
-                                            "threshold", out_real(points[i].at.threshold), "fmr",
-                                            figures_rate_json(&points[i].at.fmr), "fnmr",
+                                            "threshold", out_real(points[i].at.threshold), match,
+                                            figures_rate_json(&points[i].at.fmr), miss,
                                             figures_rate_json(&points[i].at.fnmr)));
     return list;
 }
@@ -88,8 +93,10 @@ void figures_json(json_t *object, const figures *f)
     json_object_set_new(object, "eer_low", out_real(r->eer_low));
     json_object_set_new(object, "eer_high", out_real(r->eer_high));
     json_object_set_new(object, "eer_threshold", out_real(r->eer_threshold));
-    json_object_set_new(object, "operating_points", figures_points_json(f->measured));
-    json_object_set_new(object, "calibrated_points", figures_points_json(f->calibrated));
+    json_object_set_new(object, "operating_points",
+                        figures_points_json(f->measured, "fmr", "fnmr"));
+    json_object_set_new(object, "calibrated_points",
+                        figures_points_json(f->calibrated, "fmr", "fnmr"));
 }
 
 const char *figures_precision(const options *opts)
@@ -130,7 +137,8 @@ void figures_rate_text(char *text, size_t size, const fm_rate *rate, bool comple
     snprintf(text, size, "%s %% (%s to %s)", value, low, high);
 }
 
-static void print_points(const char *title, const figures_point *points)
+static void print_points(const char *title, const figures_point *points, const char *match,
+                         const char *miss)
 {
     bool any = false;
     for (size_t i = 0; i < FIGURES_RATES; i++)
@@ -138,8 +146,8 @@ static void print_points(const char *title, const figures_point *points)
     if (!any)
         return;
     out_line("%s", title);
-    out_line(
-        "  FMR   threshold  measured FMR, 95 %% interval         TAR (1 - FNMR), 95 %% interval");
+    out_line("  %-5s threshold  measured %-4s, 95 %% interval        1 - %s, 95 %% interval", match,
+             match, miss);
     for (size_t i = 0; i < FIGURES_RATES; i++) {
         char fmr[128], tar[128];
         if (!points[i].told)
@@ -156,6 +164,11 @@ void figures_print(const figures *f)
     const fm_evaluation_report *r = &f->report;
     out_line("equal error rate  %.2f %% (%.2f to %.2f), threshold %.3f", 100 * r->eer,
              100 * r->eer_low, 100 * r->eer_high, r->eer_threshold);
-    print_points("thresholds chosen on these comparisons:", f->measured);
-    print_points("thresholds of the model's calibration:", f->calibrated);
+    figures_print_points(f, "FMR", "FNMR");
+}
+
+void figures_print_points(const figures *f, const char *match, const char *miss)
+{
+    print_points("thresholds chosen on these comparisons:", f->measured, match, miss);
+    print_points("thresholds of the model's calibration:", f->calibrated, match, miss);
 }

@@ -26,15 +26,17 @@ typedef struct figures {
 extern const double FIGURES_ASKED[FIGURES_RATES];
 extern const char *const FIGURES_NAMES[FIGURES_RATES]; /* "1e-1" ... */
 
-/* False: reported. model may be NULL: no calibrated points. */
-bool figures_compute(figures *out, fm_evaluation *e, const fm_model *model);
+/* With people enrolled, the rates are those of searches among them, of which each comparison has
+ * its share. False: reported. */
+bool figures_compute(figures *out, fm_evaluation *e, const fm_model *model, size_t enrolled);
 fm_evaluation *figures_new(const options *opts); /* with --failures; NULL: reported */
 
 json_t *figures_rate_json(const fm_rate *rate);
-json_t *figures_points_json(const figures_point *points);
+json_t *figures_points_json(const figures_point *points, const char *match, const char *miss);
 /* Keys into an object: the counts, eer.., operating_points, calibrated_points. */
 void figures_json(json_t *object, const figures *f);
 void figures_print(const figures *f);
+void figures_print_points(const figures *f, const char *match, const char *miss);
 
 /* The keys that every evaluation ends with. */
 void figures_json_run(json_t *object, const context *ctx, const faces *f, double seconds);

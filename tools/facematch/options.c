@@ -99,6 +99,8 @@ const option_spec OPTIONS[] = {
 
     {"fmr", "RATE", OPTION_RATE, AT(fmr), FOR_VERIFY, 0, 1, NULL,
      "False match rate: the share of strangers that may be let through. Default 1e-4."},
+    {"extrapolate", NULL, OPTION_FLAG, AT(extrapolate), FOR_VERIFY, 0, 0, NULL,
+     "Take --fmr below what the calibration can vouch for: the model of its tail decides."},
     {"fpir", "RATE", OPTION_RATE, AT(fpir), FOR_IDENTIFY, 0, 1, NULL,
      "False positive identification rate: the share of strangers that may be given any name at "
      "all. Default 1e-2."},

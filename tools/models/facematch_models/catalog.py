@@ -16,6 +16,8 @@ from .errors import ModelsError
 
 PACKAGE_FOLDER = Path(__file__).parent
 CALIBRATIONS = PACKAGE_FOLDER / "calibrations"
+CALIBRATION_KEYS = ("dataset", "people", "impostor_comparisons", "genuine_comparisons", "points",
+                    "tail", "genuine")
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Recipe:
     def manifest(self, calibrations: Path = CALIBRATIONS) -> dict[str, Any]:
         """The whole manifest of the archive to be built."""
         manifest = {"format": manifests.FORMAT, "name": self.name, **self.fields}
-        calibration = _calibration(calibrations / f"{self.name}.json")
+        calibration = read_calibration(calibrations / f"{self.name}.json")
         if calibration is not None:
             manifest["calibration"] = calibration
         # what the archive was made from: another port or other weights mean a new build
@@ -68,7 +70,8 @@ class Recipe:
         return digest.hexdigest()
 
 
-def _calibration(path: Path) -> dict[str, Any] | None:
+def read_calibration(path: Path) -> dict[str, Any] | None:
+    """What `facematch calibrate` has written; None where there is no such file."""
     if not path.is_file():
         return None
     try:
@@ -78,7 +81,7 @@ def _calibration(path: Path) -> dict[str, Any] | None:
     found = manifests.calibration_problems(value)
     if found:
         raise ModelsError(f"{path}: {found[0]}")
-    return {key: value[key] for key in ("dataset", "impostor_comparisons", "points")}
+    return {key: value[key] for key in CALIBRATION_KEYS if key in value}
 
 
 def _dlib_points() -> list[list[float]]:
