@@ -864,6 +864,7 @@ static void test_embed_many(void **state)
 #define VERIFY_OPTIONS(call)                                                                       \
     do {                                                                                           \
         OPTION_SIZES(fm_verify_options, call);                                                     \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_verify_options, extrapolate = 2, call);                   \
         OPTION(FM_E_INVALID_ARGUMENT, fm_verify_options, fmr = NAN, call);                         \
         OPTION(FM_E_INVALID_ARGUMENT, fm_verify_options, fmr = INFINITY, call);                    \
         OPTION(FM_E_INVALID_ARGUMENT, fm_verify_options, fmr = -1e-4, call);                       \

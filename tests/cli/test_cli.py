@@ -943,6 +943,35 @@ class AllPairs(Case):
             answer = self.evaluate(ERROR, "--attributes", self.path("bad.csv", bad))
             self.assertIn("bad.csv, line", answer["message"])
 
+    def test_report_is_checked_before_the_work(self):
+        answer = self.evaluate(ERROR, "--report", self.path("page.txt"))
+        self.assertIn(".html", answer["message"])
+        self.assertFalse(os.path.exists(self.path("page.txt")))
+
+    def test_calibration_wants_many(self):
+        answer = self.result(ERROR, "calibrate", "--images", self.path("in"))
+        self.assertEqual(answer["error"], "FM_E_STATE")
+        self.assertIn("too few", answer["message"])
+
+    def test_identify(self):
+        for target, source in (("g/obama/a", "obama"), ("k/obama/b", "obama2"),
+                               ("s/biden/a", "biden")):
+            os.makedirs(os.path.dirname(self.path(target)), exist_ok=True)
+            shutil.copy(photo(source + ".jpg"), self.path(target + ".jpg"))
+        self.path("k/obama/z.png", grey_png(200, 150))
+        folders = ("--gallery-images", self.path("g"), "--known", self.path("k"), "--strangers",
+                   self.path("s"))
+        report = self.result(YES, "evaluate", "identify", *folders)
+        self.assertEqual((report["enrolled"], report["known"], report["strangers"]), (1, 1, 1))
+        self.assertEqual((report["rank_1"], report["undetected"]), (1, 1))
+        self.assertEqual(report["calibrated_points"][1]["fpir"]["hits"], 0)
+        self.assertEqual(report["calibrated_points"][1]["fnir"]["hits"], 0)
+        errors = self.result(YES, "evaluate", "identify", "--failures", "error", *folders)
+        self.assertEqual((errors["known"], errors["rank_1"]), (2, 0.5))
+        answer = self.result(ERROR, "evaluate", "identify", *folders[:4], "--strangers",
+                             self.path("g"))
+        self.assertIn("obama is a stranger", answer["message"])
+
 
 class Others(Case):
     def test_models(self):

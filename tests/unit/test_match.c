@@ -298,6 +298,41 @@ static void test_match_verify_embeddings_refuses(void **state)
     assert_true(isnan(v.fmr));
 }
 
+/* With a tail behind the table, and a table of misses. */
+static void test_match_verify_tells_what_the_calibration_knows(void **state)
+{
+    static const float a[DIM] = {1, 0, 0};
+    static fmi_calibration_miss misses[] = {{0.01, 0.3}, {0.1, 0.5}};
+    fm_model model = model_of(FM_METRIC_COSINE);
+    fmi_calibration *c = &model.manifest.calibration;
+    fm_verify_options options = {.struct_size = sizeof options, .fmr = 1e-3};
+    fm_verification v = {.struct_size = sizeof v};
+    (void)state;
+    fm_assert_status(fm_verify_embeddings(&model, a, a, DIM, &options, &v, &err), FM_OK, &err);
+    assert_true(isnan(v.fmr_low) && isnan(v.threshold_fmr_high) && isnan(v.threshold_fnmr));
+    assert_float_equal(v.threshold_fmr / 1e-3, 1, 1e-4);
+    c->impostor_comparisons = 100000;
+    c->tail = (fmi_calibration_tail){true, 1000, 0.4, 1e-2, 0, 0.02, {1e-2, 0, 0, 0, 0, 0}};
+    c->genuine = misses;
+    c->genuine_count = 2;
+    options.fmr = 1e-5;
+    fm_assert_status(fm_verify_embeddings(&model, a, a, DIM, &options, &v, &err), FM_OK, &err);
+    /* a shape of 0: 0.02 log 10 a decade behind the last point, 1e-4 at 0.5 */
+    assert_float_equal(v.threshold, 0.5 + 0.02 * log(10), 1e-5);
+    assert_float_equal(v.threshold_fmr / 1e-5, 1, 1e-4);
+    assert_float_equal(v.threshold_fmr_high / 1e-5, exp(1.959964 * 0.1), 1e-3);
+    assert_true(v.threshold_fnmr == 0.1);
+    assert_float_equal(v.fmr / 1e-6, 1, 1e-9); /* of a score of 1: the floor, "at most" */
+    assert_true(v.fmr_low == 0 && v.fmr_high > 1e-6);
+    options.fmr = 0.9e-6;
+    fm_assert_status(fm_verify_embeddings(&model, a, a, DIM, &options, &v, &err), FM_E_LIMIT, &err);
+    options.extrapolate = 1;
+    fm_assert_status(fm_verify_embeddings(&model, a, a, DIM, &options, &v, &err), FM_OK, &err);
+    options.extrapolate = 2;
+    fm_assert_status(fm_verify_embeddings(&model, a, a, DIM, &options, &v, &err),
+                     FM_E_INVALID_ARGUMENT, &err);
+}
+
 static void test_match_compare(void **state)
 {
     static const float a[DIM] = {1, 2, 2}, b[DIM] = {3, 0, 4}, bad[DIM] = {1, INFINITY, 0};
@@ -333,6 +368,7 @@ int main(void)
         cmocka_unit_test(test_match_identify_threshold_follows_the_size),
         cmocka_unit_test(test_match_verify_embeddings_decides),
         cmocka_unit_test(test_match_verify_embeddings_refuses),
+        cmocka_unit_test(test_match_verify_tells_what_the_calibration_knows),
         cmocka_unit_test(test_match_compare),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -105,6 +105,10 @@ int cmd_evaluate_all_pairs(const options *opts)
     work w = {.pairs = {.ctx = {.opts = opts}}};
     if (!opts->images)
         return options_misuse(opts, "--images is needed");
+    if (opts->fmr != 0 && !isnan(opts->threshold))
+        return options_misuse(opts, "give --fmr or --threshold, not both");
+    if (report_check(opts) != ANSWER_YES)
+        return ANSWER_ERROR;
     double started = clock_seconds();
     bool ok = all_pairs_make(&w.pairs, opts) &&
               figures_compute(&w.figures, w.pairs.comparisons, w.pairs.ctx.embedder, 0) &&

@@ -248,6 +248,8 @@ int cmd_evaluate_identify(const options *opts)
     work w = {.ctx = {.opts = opts}};
     if (!opts->gallery_images || !opts->known || !opts->strangers)
         return options_misuse(opts, "--gallery-images, --known and --strangers are all needed");
+    if (report_check(opts) != ANSWER_YES)
+        return ANSWER_ERROR;
     double started = clock_seconds();
     bool ok = read_folders(&w, opts) && check_people(&w) && (w.searches = new_searches()) &&
               ctx_open(&w.ctx, opts, NEEDS_EMBEDDER | NEEDS_DETECTOR) &&

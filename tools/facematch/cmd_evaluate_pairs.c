@@ -166,6 +166,8 @@ int cmd_evaluate_pairs(const options *opts)
     work w = {.ctx = {.opts = opts}};
     if (!opts->images || !opts->pairs)
         return options_misuse(opts, "--images and --pairs are both needed");
+    if (report_check(opts) != ANSWER_YES)
+        return ANSWER_ERROR;
     if (!pairs_read(opts->pairs, &w.list))
         return ANSWER_ERROR;
     double started = clock_seconds();

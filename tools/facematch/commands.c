@@ -93,16 +93,16 @@ const command COMMANDS[] = {
      "from a few thousand photographs: FMR and FNMR, at thresholds chosen on these comparisons and "
      "at those of the model's calibration. The 95 % intervals allow for people being in many "
      "comparisons.",
-     "evaluate all-pairs --images lfw/images\n"
-     "evaluate all-pairs --embeddings lfw.cache --report page.html --images lfw/images\n"
-     "evaluate all-pairs --attributes people.csv --images lfw/images",
+     "evaluate all-pairs --images people\n"
+     "evaluate all-pairs --embeddings my.cache --report page.html --images people\n"
+     "evaluate all-pairs --attributes groups.csv --images people",
      cmd_evaluate_all_pairs},
     {FOR_OPEN_SET, "evaluate", "identify", 0, 0, "--gallery-images DIR --known DIR --strangers DIR",
      "measure finding people among many",
      "Searches for photographs of enrolled people and of strangers: the share of strangers who are "
      "given a name (FPIR), that of known people who are not found first (FNIR), and the ranks "
      "without a threshold (CMC).",
-     "evaluate identify --gallery-images enrolled --known others --strangers strangers",
+     "evaluate identify --gallery-images staff --known later --strangers guests",
      cmd_evaluate_identify},
     {FOR_CALIBRATE, NULL, "calibrate", 0, 0, "--images DIR", "measure what a model's scores mean",
      "Compares every photograph with every other one, and tells which share of strangers scores at "

@@ -321,16 +321,24 @@ static bool write_beside(const char *path, const report *r, const json_t *json)
     return ok;
 }
 
+static bool ends_in_html(const char *path)
+{
+    size_t length = strlen(path), ending = strlen(".html");
+    return length > ending && strcmp(path + length - ending, ".html") == 0;
+}
+
+int report_check(const options *opts)
+{
+    if (opts->report && !ends_in_html(opts->report))
+        return options_misuse(opts, "--report takes a path that ends in .html, not '%s'",
+                              opts->report);
+    return ANSWER_YES;
+}
+
 bool report_write(const report *r, const json_t *json)
 {
     const char *path = r->ctx->opts->report;
-    size_t length = strlen(path), ending = strlen(".html");
-    if (length <= ending || strcmp(path + length - ending, ".html") != 0) {
-        out_error(NULL, FM_E_INVALID_ARGUMENT, "--report takes a path that ends in .html, not '%s'",
-                  path);
-        return false;
-    }
-    char *twin = out_format("%.*s.json", (int)(length - ending), path);
+    char *twin = out_format("%.*s.json", (int)(strlen(path) - strlen(".html")), path);
     bool ok = write_beside(path, r, NULL) && write_beside(twin, r, json);
     free(twin);
     return ok;

@@ -23,6 +23,9 @@ typedef struct report {
     size_t ranks;
 } report;
 
+/* Whether --report can be written, before any work: ANSWER_YES, or reported. */
+int report_check(const options *opts);
+
 /* Write PATH, which ends in .html, and the JSON beside it, which is not taken over; both whole or
  * not at all. False: reported. */
 bool report_write(const report *r, const json_t *json);
