@@ -1,6 +1,6 @@
 """Does fm_evaluation agree with scikit-learn's roc_curve, and its intervals with SciPy's?
 
-    .venv/bin/python tests/real/test_sklearn.py
+    .venv-tests/bin/python tests/real/test_sklearn.py
 
 Every point of the whole curve must be the same to 1e-9, and every point of ours must be found by
 at_threshold. FACEMATCH_LIBRARY is the library. Skips without scikit-learn.
