@@ -3,6 +3,7 @@
 # exact search in galleries against FAISS and usearch (up to 1,000,000 x 512, which takes 12 GB of
 # memory and half an hour; BENCH_SIZES=10000x128,100000x128 asks for less), then approximate search, then
 # opening, enrolling and removing in a gallery's file.
+# Last, search in PostgreSQL (BENCH_POSTGRES_SIZES=100000; a million takes half an hour).
 # The photographs are the first 200 of LFW in FACEMATCH_DATA, else those of the demo.
 . "$(dirname "$0")/common.sh"
 scripts/setup.sh
@@ -36,3 +37,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 build/bin/bench_gallery_file make "$folder/people.fmg" 1000000 128
 build/bin/bench_gallery_file measure "$folder/people.fmg" 128
+
+say "galleries in PostgreSQL, on one server and on three"
+.venv-bench/bin/python bench/gallery_postgres.py \
+    ${BENCH_POSTGRES_SIZES:+--sizes "$BENCH_POSTGRES_SIZES"}

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/common.sh"
 
 need_packages ca-certificates git cmake ninja-build g++ pkg-config libtorch-dev libideep-dev libdnnl-dev \
-    libstb-dev libjansson-dev libsodium-dev libexif-dev libsqlite3-dev libhnswlib-dev libcmocka-dev python3-venv \
+    libstb-dev libjansson-dev libsodium-dev libexif-dev libsqlite3-dev libpq-dev libhnswlib-dev libcmocka-dev python3-venv \
     python3-numpy python3-torch npm=npm
 
 say "building in build/"

@@ -5,7 +5,8 @@
  *     fm_gallery_enroll(gallery, session, "anna", photo, NULL, NULL, &err);
  *
  * A gallery is pinned to the model it was made with and refuses any other. It
- * is synchronised inside: searches run in parallel, writes exclude each other.
+ * is synchronised inside: searches run in parallel (on a server one after the
+ * other for each handle), writes exclude each other.
  * What a call has acknowledged survives a crash of the process and of the machine.
  */
 #ifndef FACEMATCH_GALLERY_H
@@ -43,7 +44,8 @@ enum {
     FM_INDEX_EXACT = 0, /**< nobody is missed: the default */
     FM_INDEX_HNSW = 1   /**< faster from some 100,000 templates on, and can miss somebody; a graph is
                              built in memory when the gallery is opened. docs/search.md has figures,
-                             fm_gallery_recall measures. Galleries below 50,000 templates, and
+                             fm_gallery_recall measures. On a server the graph is there, and is made
+                             when it is first opened for writing. Galleries below 50,000 templates, and
                              searches under FM_SCORE_MEAN, are searched as by FM_INDEX_EXACT */
 };
 
@@ -72,7 +74,8 @@ typedef struct fm_gallery_key {
 typedef struct fm_gallery_options {
     uint32_t struct_size; /**< sizeof(fm_gallery_options), set by fm_gallery_options_init */
     fm_gallery_mode mode; /**< default FM_GALLERY_CREATE */
-    int32_t timeout_ms;   /**< how long to wait for another process's write; default 5,000 */
+    int32_t timeout_ms;   /**< how long to wait for another process's write, and for a server; default
+                               5,000 */
     int32_t threads;      /**< cores that one search may use, 1..256; default 1. The answers are
                                the same whatever their number */
     fm_gallery_index index; /**< default FM_INDEX_EXACT */
@@ -214,19 +217,21 @@ FM_API void fm_identify_options_init(fm_identify_options *options, uint32_t stru
 /** Open a gallery, or make one.
  *
  * @param[out] out      the gallery; untouched on failure. Close with fm_gallery_close.
- * @param[in]  uri      a path, or "sqlite:" and a path.
+ * @param[in]  uri      a path, or "sqlite:" and a path; or a "postgresql://" URI of libpq, with
+ *                      gallery=NAME among its parameters (default main). docs/postgres.md.
  * @param[in]  model    the embedder; the gallery holds a reference to it. NULL opens an existing
  *                      gallery for management only: no enrolment of images, no search.
  * @param[in]  options  NULL for defaults.
- * @param[out] err      optional error detail; names the file.
+ * @param[out] err      optional error detail; names the file, or the server without its password.
  * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_NOT_FOUND; FM_E_MODEL_MISMATCH (made with another
  *   model; both are named); FM_E_CORRUPT (not a gallery, damaged); FM_E_VERSION (made by a newer
- *   library); FM_E_UNSUPPORTED (another scheme; FM_INDEX_HNSW under a metric for which there is no
- *   graph, or in a library built without hnswlib); FM_E_IO; FM_E_BUSY; FM_E_PERMISSION (may not be
- *   written; sealed, and the key is missing or another); FM_E_STATE (a key for one that is not
- *   sealed); what the key's callback answers; FM_E_NO_MEMORY.
- * Threads: any.   Cost: reads all templates into memory; under FM_INDEX_HNSW builds the graph, with
- *   the options' threads; a passphrase takes 256 MiB and about a second.   Since: 0.1. */
+ *   library); FM_E_UNSUPPORTED (another scheme; a key, for a gallery on a server, or one that
+ *   lacks what is needed; FM_INDEX_HNSW under a metric for which there is no graph, or in a library
+ *   built without hnswlib); FM_E_IO; FM_E_BUSY; FM_E_PERMISSION (may not be written; sealed, and
+ *   the key is missing or another); FM_E_STATE (a key for one that is not sealed); what the key's
+ *   callback answers; FM_E_NO_MEMORY.
+ * Threads: any.   Cost: of a file, reads all templates into memory; under FM_INDEX_HNSW builds the
+ *   graph, with the options' threads; a passphrase takes 256 MiB and about a second.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_gallery_open(fm_gallery **out, const char *uri,
                                               const fm_model *model,
                                               const fm_gallery_options *options, fm_error *err);
@@ -276,7 +281,8 @@ FM_API FM_NODISCARD fm_status fm_gallery_enroll(fm_gallery *gallery, fm_session 
  * @return FM_OK; FM_E_REFUSED (by the gate); FM_E_STATE (a gate without a model, or a rate without
  *   a calibration); FM_E_INVALID_ARGUMENT (id, text not UTF-8 or too long, metadata not a JSON
  *   object, embedding); FM_E_LIMIT (FM_LIMIT_TEMPLATES reached); FM_E_PERMISSION (read-only); FM_E_BUSY;
- *   FM_E_IO (disk full and the like: nothing was changed); FM_E_CORRUPT; FM_E_NO_MEMORY.
+ *   FM_E_IO (disk full and the like: nothing was changed; where a server was lost while it stored,
+ *   the message says that it may or may not have done so); FM_E_CORRUPT; FM_E_NO_MEMORY.
  * Threads: synchronised.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_gallery_add(fm_gallery *gallery, const char *id,
                                              const float *embedding, size_t dim,

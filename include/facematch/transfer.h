@@ -16,10 +16,10 @@
 extern "C" {
 #endif
 
-/** How far an export or import has come.
+/** How far an export, import or sharding has come.
  *
  * @param user   as in the options.
- * @param done   identities, of an export; bytes, of an import.
+ * @param done   identities, of an export; bytes, of an import; numbers of identities, of a sharding.
  * @param total  of the same; 0: not known.
  * @return 0 to go on; anything else stops: the call answers FM_E_CANCELED, and nothing was changed.
  *
@@ -35,7 +35,7 @@ enum {
     FM_EXISTING_MERGE = 3   /**< it gets the templates; its name and metadata stay */
 };
 
-/** Options of fm_gallery_export and fm_gallery_import. Zero means default everywhere. */
+/** Options of fm_gallery_export, _import and _shard. Zero means default everywhere. */
 typedef struct fm_transfer_options {
     uint32_t struct_size;    /**< sizeof(fm_transfer_options), set by fm_transfer_options_init */
     fm_existing on_existing; /**< of an import; default FM_EXISTING_REFUSE */
@@ -114,6 +114,35 @@ FM_API FM_NODISCARD fm_status fm_gallery_import(fm_gallery *gallery, const char 
  * Threads: synchronised.   Cost: rebuilds the file, in as much memory as it has bytes.
  * Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_gallery_compact(fm_gallery *gallery, fm_error *err);
+
+#define FM_LIMIT_SHARDS 64 /**< servers that a gallery can be spread over */
+
+/** Spread the templates of a gallery on PostgreSQL over other servers, so that each searches its part
+ * of them. docs/postgres.md.
+ *
+ * Identities stay on the gallery's own server, which asks the others through postgres_fdw: it keeps
+ * their addresses, users and passwords, and has to reach them by the same URIs. From then on the
+ * gallery is used as before, by the same URI. What is in it is moved. The servers are those of this
+ * gallery for good: to have others, export it and import it into a new one.
+ *
+ * @param[in]     gallery  open for writing, on PostgreSQL, not sharded yet.
+ * @param[in]     servers  const char *[n]: URIs of PostgreSQL; borrowed.
+ * @param         n        1..FM_LIMIT_SHARDS.
+ * @param[in]     options  NULL for defaults; `on_existing` and `key`
+ *                         are not looked at.
+ * @param[in,out] out      optional: the people and templates of the gallery; struct_size set by the
+ *                         caller; untouched on failure.
+ * @param[out]    err      optional error detail; names the server that is at fault, without its
+ *                         password.
+ * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_UNSUPPORTED (by this kind of gallery; an extension is
+ *   missing on a server); FM_E_EXISTS (it is sharded already); FM_E_PERMISSION (read-only; the
+ *   server does not let this user do it); FM_E_CANCELED; FM_E_BUSY; FM_E_IO; FM_E_CORRUPT;
+ *   FM_E_NO_MEMORY. After a failure the gallery is as it was.
+ * Threads: synchronised; other calls on this handle wait, and other writers get FM_E_BUSY.
+ * Cost: moves all templates, in one transaction.   Since: 0.1. */
+FM_API FM_NODISCARD fm_status fm_gallery_shard(fm_gallery *gallery, const char *const *servers,
+                                               size_t n, const fm_transfer_options *options,
+                                               fm_transfer *out, fm_error *err);
 
 #ifdef __cplusplus
 }

@@ -533,7 +533,7 @@ fm_status fm_gallery_recall(fm_gallery *gallery, size_t samples, size_t k, doubl
     if (k < 1 || k > FM_LIMIT_MATCHES)
         return fmi_fail(err, FM_E_INVALID_ARGUMENT, "k of %zu, expected 1..%d", k,
                         FM_LIMIT_MATCHES);
-    if (!gallery->index)
+    if (!gallery->model)
         return fmi_fail(err, FM_E_STATE, "%s was opened without a model", gallery->store->name);
     return fmi_gallery_recall(gallery, samples, k, recall, err);
 }

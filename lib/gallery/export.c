@@ -328,3 +328,18 @@ fm_status fmi_gallery_compact(fm_gallery *gallery, fm_error *err)
     pthread_mutex_unlock(&gallery->store_lock);
     return status;
 }
+
+/* A rewrite: a copy in memory is read anew when it is needed. */
+fm_status fmi_gallery_shard(fm_gallery *gallery, const char *const *servers, size_t n,
+                            const fm_transfer_options *options, fm_transfer *out, fm_error *err)
+{
+    fm_status status = fmi_transfer_check_store(gallery, gallery->store->ops->shard != NULL, err);
+    if (status != FM_OK)
+        return status;
+    pthread_mutex_lock(&gallery->store_lock);
+    status = gallery->store->ops->shard(gallery->store, servers, n, options, out, err);
+    if (status == FM_OK)
+        gallery->sync.valid = false;
+    pthread_mutex_unlock(&gallery->store_lock);
+    return status;
+}

@@ -28,13 +28,26 @@ static fm_status copy_template(void *user, int64_t identity_no, int64_t template
     return fmi_index_add_template(user, identity_no, template_id, vector, err);
 }
 
+/* Where the store searches by itself, the copy is made when something is asked for that it cannot
+ * do: then store_lock is held, and nobody else looks at it yet. */
+static fm_status make_index(fm_gallery *gallery, const fmi_index_config *config, fm_error *err)
+{
+    if (gallery->index)
+        return FM_OK;
+    return fmi_index_new(&gallery->index, &gallery->model->manifest, config, err);
+}
+
 /* Others write to the store too. So does this handle, but what it adds is read back here, at the
  * next search: an enrolment that was stored cannot fail for want of memory. */
 static fm_status update_index(fm_gallery *gallery, fm_error *err)
 {
-    const fmi_sync_target target = {gallery->index, clear_copy, copy_identity, copy_template};
+    const fmi_index_config config = {.threads = gallery->threads, .kind = FM_INDEX_EXACT};
+    fmi_sync_target target = {NULL, clear_copy, copy_identity, copy_template};
     bool changed = true;
-    fm_status status = gallery->store->ops->changed(gallery->store, &gallery->sync, &changed, err);
+    fm_status status = make_index(gallery, &config, err);
+    target.user = gallery->index;
+    if (status == FM_OK)
+        status = gallery->store->ops->changed(gallery->store, &gallery->sync, &changed, err);
     if (status != FM_OK || (!changed && fmi_index_is_settled(gallery->index)))
         return status;
     pthread_rwlock_wrlock(&gallery->index_lock);
@@ -72,34 +85,52 @@ static bool is_scheme_char(char c)
            c == '-' || c == '.';
 }
 
+static bool is_scheme(const char *uri, const char *scheme)
+{
+    return !strncmp(uri, scheme, strlen(scheme));
+}
+
 /* "sqlite:PATH" or PATH. A colon alone makes no scheme: it may be part of a file's name. */
 static fm_status path_of(const char *uri, const char **path, fm_error *err)
 {
     static const char ours[] = "sqlite:";
     const char *end = uri;
     *path = uri;
-    if (!strncmp(uri, ours, sizeof ours - 1)) {
+    if (is_scheme(uri, ours)) {
         *path = uri + sizeof ours - 1;
     } else {
         while (is_scheme_char(*end))
             end++;
         if (end > uri && !strncmp(end, "://", 3))
             return fmi_fail(err, FM_E_UNSUPPORTED,
-                            "%s: this library has no galleries of the scheme %.*s", uri,
-                            (int)(end - uri), uri);
+                            "this library has no galleries of the scheme %.*s", (int)(end - uri),
+                            uri);
     }
     if (**path == '\0')
         return fmi_fail(err, FM_E_INVALID_ARGUMENT, "the path of the gallery is empty");
     return FM_OK;
 }
 
-static fm_status open_parts(fm_gallery *gallery, const char *path, const fm_model *model,
+static fm_status open_store(fm_gallery *gallery, const char *uri, const fmi_store_config *config,
+                            fm_error *err)
+{
+    const char *path;
+    fm_status status;
+    if (is_scheme(uri, "postgresql://") || is_scheme(uri, "postgres://"))
+        return fmi_store_postgres_open(&gallery->store, uri, config, err);
+    status = path_of(uri, &path, err);
+    return status == FM_OK ? fmi_store_sqlite_open(&gallery->store, path, config, err) : status;
+}
+
+static fm_status open_parts(fm_gallery *gallery, const char *uri, const fm_model *model,
                             const fm_gallery_options *options, fm_error *err)
 {
     fmi_pin pin;
-    fmi_store_config config = {NULL, gallery->mode,
-                               options->timeout_ms ? options->timeout_ms : DEFAULT_TIMEOUT_MS,
-                               options->key};
+    fmi_store_config config = {.mode = gallery->mode,
+                               .timeout_ms =
+                                   options->timeout_ms ? options->timeout_ms : DEFAULT_TIMEOUT_MS,
+                               .key = options->key,
+                               .index = options->index};
     const fmi_index_config index_config = {.threads = options->threads, .kind = options->index};
     fm_status status;
     if (model) {
@@ -107,22 +138,19 @@ static fm_status open_parts(fm_gallery *gallery, const char *path, const fm_mode
         make_pin(&pin, model);
         config.pin = &pin;
     }
-    status = fmi_store_sqlite_open(&gallery->store, path, &config, err);
-    if (status != FM_OK || !model)
+    gallery->threads = options->threads;
+    status = open_store(gallery, uri, &config, err);
+    if (status != FM_OK || !model || gallery->store->searches)
         return status;
-    status = fmi_index_new(&gallery->index, &gallery->model->manifest, &index_config, err);
+    status = make_index(gallery, &index_config, err);
     return status == FM_OK ? update_index(gallery, err) : status;
 }
 
 fm_status fmi_gallery_open(fm_gallery **out, const char *uri, const fm_model *model,
                            const fm_gallery_options *options, fm_error *err)
 {
-    const char *path;
-    fm_gallery *gallery;
-    fm_status status = path_of(uri, &path, err);
-    if (status != FM_OK)
-        return status;
-    gallery = fmi_calloc(1, sizeof *gallery);
+    fm_gallery *gallery = fmi_calloc(1, sizeof *gallery);
+    fm_status status;
     if (!gallery)
         return fmi_fail_memory(err);
     status = make_locks(gallery, err);
@@ -131,7 +159,7 @@ fm_status fmi_gallery_open(fm_gallery **out, const char *uri, const fm_model *mo
         return status;
     }
     gallery->mode = options->mode ? options->mode : FM_GALLERY_CREATE;
-    status = open_parts(gallery, path, model, options, err);
+    status = open_parts(gallery, uri, model, options, err);
     if (status == FM_OK)
         *out = gallery;
     else
@@ -199,7 +227,7 @@ fm_status fmi_gallery_remove(fm_gallery *gallery, const char *id, int64_t templa
         return status;
     if (removal.copies_remain)
         fmi_log(FM_LOG_WARNING, "gallery",
-                "%s: copies of what was removed may remain in the file or its log",
+                "%s: copies of what was removed may remain in its files or its log",
                 gallery->store->name);
     if (removed)
         *removed = removal.templates;
@@ -350,6 +378,22 @@ static void tell_match(const fmi_manifest *manifest, const fmi_hit *hit, size_t 
     out->rank = (int32_t)place + 1;
 }
 
+static void tell_matches(const fmi_manifest *manifest, const fmi_hit *hits, size_t n, size_t k,
+                         const size_t *counts, fm_match *matches)
+{
+    for (size_t q = 0; q < n; q++)
+        for (size_t i = 0; i < counts[q]; i++)
+            tell_match(manifest, &hits[q * k + i], i, &matches[q * k + i]);
+}
+
+static void tell_search(const fmi_manifest *manifest, float threshold, int64_t identities,
+                        fm_identification *out)
+{
+    out->threshold = threshold;
+    out->fmr = fmi_calibration_fmr(manifest, threshold);
+    out->identities = identities;
+}
+
 /* The index is held by the caller. hits: [n][k] */
 static fm_status search_index(const fm_gallery *gallery, const float *queries, size_t n,
                               const fm_identify_options *options, fmi_hit *hits, fm_match *matches,
@@ -364,12 +408,8 @@ static fm_status search_index(const fm_gallery *gallery, const float *queries, s
             gallery->index, queries, n, threshold, k, hits, counts, err);
     if (status != FM_OK)
         return status;
-    for (size_t q = 0; q < n; q++)
-        for (size_t i = 0; i < counts[q]; i++)
-            tell_match(manifest, &hits[q * k + i], i, &matches[q * k + i]);
-    out->threshold = threshold;
-    out->fmr = fmi_calibration_fmr(manifest, threshold);
-    out->identities = (int64_t)identities;
+    tell_matches(manifest, hits, n, k, counts, matches);
+    tell_search(manifest, threshold, (int64_t)identities, out);
     return FM_OK;
 }
 
@@ -389,11 +429,50 @@ static fm_status search_copy(fm_gallery *gallery, const float *queries, size_t n
     return status;
 }
 
+static bool is_searched_there(const fm_gallery *gallery, const fm_identify_options *options)
+{
+    return gallery->store->searches && options->score != FM_SCORE_MEAN;
+}
+
+static void free_hits(fmi_hit *hits, size_t count)
+{
+    for (size_t i = 0; hits && i < count; i++)
+        fmi_free((char *)hits[i].id);
+    fmi_free(hits);
+}
+
+/* In the store; store_lock is held. */
+static fm_status search_store(fm_gallery *gallery, const float *queries, size_t n,
+                              const fm_identify_options *options, fm_match *matches, size_t k,
+                              size_t *counts, fm_identification *out, fm_error *err)
+{
+    const fmi_manifest *manifest = &gallery->model->manifest;
+    const fmi_search search = {
+        .manifest = manifest, .options = options, .queries = queries, .n = n, .k = k};
+    fmi_searched done = {0};
+    fmi_hit *hits = fmi_calloc(n * k, sizeof *hits);
+    size_t *found = fmi_calloc(n, sizeof *found);
+    fm_status status = hits && found ? gallery->store->ops->search(gallery->store, &search, hits,
+                                                                   found, &done, err)
+                                     : fmi_fail_memory(err);
+    if (status == FM_OK) {
+        memcpy(counts, found, n * sizeof *found);
+        tell_matches(manifest, hits, n, k, counts, matches);
+        tell_search(manifest, done.threshold, done.identities, out);
+    }
+    free_hits(hits, n * k);
+    fmi_free(found);
+    return status;
+}
+
 fm_status fmi_gallery_search_held(fm_gallery *gallery, const float *queries, size_t n,
                                   const fm_identify_options *options, fm_match *matches, size_t k,
                                   size_t *counts, fm_identification *out, fm_error *err)
 {
-    fm_status status = update_index(gallery, err);
+    fm_status status;
+    if (is_searched_there(gallery, options))
+        return search_store(gallery, queries, n, options, matches, k, counts, out, err);
+    status = update_index(gallery, err);
     return status == FM_OK ? search_copy(gallery, queries, n, options, matches, k, counts, out, err)
                            : status;
 }
@@ -402,22 +481,50 @@ fm_status fmi_gallery_search(fm_gallery *gallery, const float *queries, size_t n
                              const fm_identify_options *options, fm_match *matches, size_t k,
                              size_t *counts, fm_identification *out, fm_error *err)
 {
+    const bool there = is_searched_there(gallery, options);
     fm_status status;
     pthread_mutex_lock(&gallery->store_lock);
-    status = update_index(gallery, err);
+    status = there ? search_store(gallery, queries, n, options, matches, k, counts, out, err)
+                   : update_index(gallery, err);
     pthread_mutex_unlock(&gallery->store_lock);
-    return status == FM_OK ? search_copy(gallery, queries, n, options, matches, k, counts, out, err)
-                           : status;
+    return status == FM_OK && !there
+               ? search_copy(gallery, queries, n, options, matches, k, counts, out, err)
+               : status;
+}
+
+/* --- recall --- */
+
+static fm_status search_both(void *user, const float *query, size_t k, bool exact, fmi_hit *hits,
+                             size_t *count, fm_error *err)
+{
+    const fm_gallery *gallery = user;
+    const fmi_search search = {.manifest = &gallery->model->manifest,
+                               .queries = query,
+                               .n = 1,
+                               .k = k,
+                               .everybody = true,
+                               .exact = exact};
+    fmi_searched done;
+    fm_status status =
+        gallery->store->ops->search(gallery->store, &search, hits, count, &done, err);
+    for (size_t i = 0; i < k; i++) { /* numbers are enough */
+        fmi_free((char *)hits[i].id);
+        hits[i].id = NULL;
+    }
+    return status;
 }
 
 fm_status fmi_gallery_recall(fm_gallery *gallery, size_t samples, size_t k, double *recall,
                              fm_error *err)
 {
     fm_status status;
+    const bool there = gallery->store->searches;
     pthread_mutex_lock(&gallery->store_lock);
     status = update_index(gallery, err);
+    if (status == FM_OK && there) /* made-up queries come from the copy, answers from the store */
+        status = fmi_index_recall_of(gallery->index, samples, k, search_both, gallery, recall, err);
     pthread_mutex_unlock(&gallery->store_lock);
-    if (status != FM_OK)
+    if (status != FM_OK || there)
         return status;
     pthread_rwlock_rdlock(&gallery->index_lock);
     status = fmi_index_recall(gallery->index, samples, k, recall, err);

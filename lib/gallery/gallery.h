@@ -18,7 +18,8 @@ struct fm_gallery {
     fmi_sync sync; /* how far the index has come */
     /* Searches share the index. Taken after store_lock where both are held. */
     pthread_rwlock_t index_lock;
-    fmi_index *index; /* NULL without a model */
+    fmi_index *index; /* NULL without a model, and where the store searches, until it is needed */
+    int32_t threads;  /* of a search in it */
 };
 
 fm_status fmi_gallery_open(fm_gallery **out, const char *uri, const fm_model *model,

@@ -77,4 +77,11 @@ fm_status fmi_index_search_near(const fmi_index *index, const float *queries, si
 fm_status fmi_index_recall(const fmi_index *index, size_t samples, size_t k, double *recall,
                            fm_error *err);
 
+/* The same for a search elsewhere in the same templates; the index gives the queries. hits[k],
+ * zeroed; nothing of their ids is looked at. */
+typedef fm_status (*fmi_search_fn)(void *user, const float *query, size_t k, bool exact,
+                                   fmi_hit *hits, size_t *count, fm_error *err);
+fm_status fmi_index_recall_of(const fmi_index *index, size_t samples, size_t k,
+                              fmi_search_fn search, void *user, double *recall, fm_error *err);
+
 #endif

@@ -203,8 +203,9 @@ static size_t found_in_common(const fmi_hit *want, size_t want_count, const fmi_
 }
 
 /* query: float32[dim], hits: [2][k] */
-static fm_status measure_recall(const fmi_index *index, size_t samples, size_t k, float *query,
-                                fmi_hit *hits, double *recall, fm_error *err)
+static fm_status measure_recall(const fmi_index *index, size_t samples, size_t k,
+                                fmi_search_fn search, void *user, float *query, fmi_hit *hits,
+                                double *recall, fm_error *err)
 {
     size_t wanted = 0, found = 0;
     samples = samples < index->row_count ? samples : index->row_count;
@@ -212,9 +213,9 @@ static fm_status measure_recall(const fmi_index *index, size_t samples, size_t k
         size_t want, got;
         fm_status status;
         draw_query(index, i, samples, query);
-        status = fmi_index_search(index, query, 1, -FLT_MAX, k, hits, &want, err);
+        status = search(user, query, k, true, hits, &want, err);
         if (status == FM_OK)
-            status = fmi_index_search_near(index, query, 1, -FLT_MAX, k, hits + k, &got, err);
+            status = search(user, query, k, false, hits + k, &got, err);
         if (status != FM_OK)
             return status;
         wanted += want;
@@ -224,15 +225,28 @@ static fm_status measure_recall(const fmi_index *index, size_t samples, size_t k
     return FM_OK;
 }
 
-fm_status fmi_index_recall(const fmi_index *index, size_t samples, size_t k, double *recall,
-                           fm_error *err)
+fm_status fmi_index_recall_of(const fmi_index *index, size_t samples, size_t k,
+                              fmi_search_fn search, void *user, double *recall, fm_error *err)
 {
     float *query = fmi_alloc_array(index->dim, sizeof *query);
     fmi_hit *hits = fmi_calloc(2 * k, sizeof *hits); /* k is at most FM_LIMIT_MATCHES */
     fm_status status = query && hits ? FM_OK : fmi_fail_memory(err);
     if (status == FM_OK)
-        status = measure_recall(index, samples, k, query, hits, recall, err);
+        status = measure_recall(index, samples, k, search, user, query, hits, recall, err);
     fmi_free_wiped(query, query ? index->dim * sizeof *query : 0);
     fmi_free(hits);
     return status;
+}
+
+static fm_status search_here(void *user, const float *query, size_t k, bool exact, fmi_hit *hits,
+                             size_t *count, fm_error *err)
+{
+    return (exact ? fmi_index_search : fmi_index_search_near)(user, query, 1, -FLT_MAX, k, hits,
+                                                              count, err);
+}
+
+fm_status fmi_index_recall(const fmi_index *index, size_t samples, size_t k, double *recall,
+                           fm_error *err)
+{
+    return fmi_index_recall_of(index, samples, k, search_here, (void *)index, recall, err);
 }

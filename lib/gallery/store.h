@@ -6,7 +6,8 @@
 #ifndef FMI_STORE_H
 #define FMI_STORE_H
 
-#include <facematch/gallery.h>
+#include "gallery/index.h"
+#include <facematch/transfer.h>
 #include <stdbool.h>
 
 /* The model a gallery is made with, and what of it is needed to read the templates. */
@@ -59,6 +60,22 @@ typedef struct fmi_removal {
 
 typedef fm_status (*fmi_vector_fn)(void *user, const float *vector);
 
+/* What is looked for in a store that searches by itself, and where the answer ends. */
+typedef struct fmi_search {
+    const fmi_manifest *manifest;
+    const fm_identify_options *options; /* the rule is FM_SCORE_BEST */
+    const float *queries;               /* float32[n][dim] */
+    size_t n, k;
+    bool everybody; /* no threshold */
+    bool exact;     /* whatever the store was opened with */
+} fmi_search;
+
+/* What the answer rests on. */
+typedef struct fmi_searched {
+    int64_t identities; /* with at least one template */
+    float threshold;
+} fmi_searched;
+
 typedef struct fmi_store fmi_store;
 
 typedef struct fmi_store_ops {
@@ -103,6 +120,14 @@ typedef struct fmi_store_ops {
     fm_status (*compact)(fmi_store *store, fm_error *err);
     /* Seal everything anew, under another key; a removal's worth of rewrites. */
     fm_status (*rekey)(fmi_store *store, const fm_gallery_key *key, fm_error *err);
+    /* Only where the store says that it searches: what fmi_index_search_near finds in a copy of it,
+     * without one. hits[n][k], zeroed; counts[n]. Their ids are by fmi_alloc, and the caller's,
+     * also after a failure. */
+    fm_status (*search)(fmi_store *store, const fmi_search *search, fmi_hit *hits, size_t *counts,
+                        fmi_searched *out, fm_error *err);
+    /* Spread the templates over other servers. A rewrite. */
+    fm_status (*shard)(fmi_store *store, const char *const *servers, size_t count,
+                       const fm_transfer_options *options, fm_transfer *out, fm_error *err);
 } fmi_store_ops;
 
 struct fmi_store {
@@ -110,6 +135,7 @@ struct fmi_store {
     fmi_pin pin;      /* as it is written in the store */
     const char *name; /* for messages */
     bool sealed;
+    bool searches; /* by itself, under the rule FM_SCORE_BEST */
 };
 
 typedef struct fmi_store_config {
@@ -117,10 +143,15 @@ typedef struct fmi_store_config {
     fm_gallery_mode mode;
     int32_t timeout_ms;
     const fm_gallery_key *key; /* NULL: plain */
+    fm_gallery_index index;    /* where the store searches */
+    size_t graph_rows;         /* as in fmi_index_config */
 } fmi_store_config;
 
 /* store_sqlite.c */
 fm_status fmi_store_sqlite_open(fmi_store **out, const char *path, const fmi_store_config *config,
                                 fm_error *err);
+/* store_postgres.c; postgres_none.c where there is no libpq */
+fm_status fmi_store_postgres_open(fmi_store **out, const char *uri, const fmi_store_config *config,
+                                  fm_error *err);
 
 #endif

@@ -19,6 +19,8 @@ fm_status fmi_gallery_export(fm_gallery *gallery, const char *path,
 fm_status fmi_gallery_import(fm_gallery *gallery, const char *path,
                              const fm_transfer_options *options, fm_transfer *out, fm_error *err);
 fm_status fmi_gallery_compact(fm_gallery *gallery, fm_error *err);
+fm_status fmi_gallery_shard(fm_gallery *gallery, const char *const *servers, size_t n,
+                            const fm_transfer_options *options, fm_transfer *out, fm_error *err);
 
 /* FM_E_CANCELED when the caller does not want to go on. */
 fm_status fmi_transfer_progress(const fm_transfer_options *options, int64_t done, int64_t total,

@@ -933,7 +933,21 @@ static void test_gallery_open(void **state)
     REFUSED(fm_gallery_open(&out.gallery, "sqlite:", in.embedder, NULL, err));
     REFUSED(fm_gallery_open(&out.gallery, uri, in.detector, NULL, err));
     GIVES(FM_E_UNSUPPORTED,
+          fm_gallery_open(&out.gallery, "mysql://host/people", in.embedder, NULL, err));
+#ifdef FM_POSTGRES
+    GIVES(FM_E_IO, /* nobody listens */
+          fm_gallery_open(&out.gallery, "postgres://127.0.0.1:1/people", in.embedder, NULL, err));
+    REFUSED(fm_gallery_open(&out.gallery, "postgresql://a:b%/c", in.embedder, NULL, err));
+    REFUSED(fm_gallery_open(&out.gallery, "postgresql://a/b?no=1", in.embedder, NULL, err));
+    REFUSED(fm_gallery_open(&out.gallery, "postgresql://a/b?gallery=", in.embedder, NULL, err));
+    REFUSED(fm_gallery_open(&out.gallery, "postgresql://a/b?gallery=%f", in.embedder, NULL, err));
+    REFUSED(fm_gallery_open(&out.gallery, "postgresql://a/b?gallery=%FF", in.embedder, NULL, err));
+    OPTION(FM_E_UNSUPPORTED, fm_gallery_options, key = &unasked,
+           fm_gallery_open(&out.gallery, "postgresql://a/b", in.embedder, options, err));
+#else
+    GIVES(FM_E_UNSUPPORTED,
           fm_gallery_open(&out.gallery, "postgresql://host/people", in.embedder, NULL, err));
+#endif
     GIVES(FM_E_CORRUPT,
           fm_gallery_open(&out.gallery, test_path("text.fmg"), in.embedder, NULL, err));
     OPTION(FM_E_STATE, fm_gallery_options, key = &unasked,
@@ -1326,6 +1340,7 @@ static void test_gallery_transfer(void **state)
     const fm_gallery_key good = {.struct_size = sizeof good, .callback = no_key};
     fm_transfer *to = &out.transfer.head;
     char path[256], again[256];
+    static const char *const servers[3] = {"postgresql://a/b", "postgresql://c/d", NULL};
     (void)state;
     snprintf(path, sizeof path, "%s", test_path("people.jsonl"));
     snprintf(again, sizeof again, "%s", test_path("people.fmg"));
@@ -1366,6 +1381,16 @@ static void test_gallery_transfer(void **state)
     REFUSED(fm_gallery_compact(NULL, err));
     GIVES(FM_E_PERMISSION, fm_gallery_compact(in.read_only, err));
     GIVES(FM_OK, fm_gallery_compact(g, err));
+
+    REFUSED(fm_gallery_shard(NULL, servers, 2, NULL, to, err));
+    REFUSED(fm_gallery_shard(g, NULL, 2, NULL, to, err));
+    REFUSED(fm_gallery_shard(g, servers, 0, NULL, to, err));
+    REFUSED(fm_gallery_shard(g, servers, 3, NULL, to, err)); /* the third one is NULL */
+    REFUSED(fm_gallery_shard(g, servers, FM_LIMIT_SHARDS + 1, NULL, to, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_transfer_options, on_existing = 4,
+           fm_gallery_shard(g, servers, 2, options, to, err));
+    GIVES(FM_E_PERMISSION, fm_gallery_shard(in.read_only, servers, 2, NULL, to, err));
+    GIVES(FM_E_UNSUPPORTED, fm_gallery_shard(g, servers, 2, NULL, to, err));
     assert_int_equal(failures, 0);
 }
 

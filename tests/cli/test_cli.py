@@ -1209,8 +1209,9 @@ class Sealed(Case):
 class Help(Case):
     COMMANDS = ["detect", "embed", "verify", "enroll", "identify", "gallery info", "gallery list",
                 "gallery show", "gallery remove", "gallery export", "gallery import",
-                "gallery compact", "gallery rekey", "evaluate pairs", "evaluate all-pairs",
-                "evaluate identify", "calibrate", "models", "bench", "version", "help"]
+                "gallery compact", "gallery rekey", "gallery shard", "evaluate pairs",
+                "evaluate all-pairs", "evaluate identify", "calibrate", "models", "bench",
+                "version", "help"]
 
     def listed(self, command):
         text = self.expect(YES, *command.split(), "--help")
@@ -1268,8 +1269,8 @@ class Help(Case):
         cases = {
             ("detect", "--jsn", "x"): "did you mean --json",
             ("detct", "x"): "did you mean 'detect'",
-            ("gallery", "lst", "x"): "info, list, show, remove, export, import, compact, rekey",
-            ("gallery",): "info, list, show, remove, export, import, compact, rekey",
+            ("gallery", "lst", "x"): "info, list, show, remove, export, import, compact, rekey, shard",
+            ("gallery",): "info, list, show, remove, export, import, compact, rekey, shard",
             (): "no command",
             ("detect",): "arguments are missing",
             ("detect", "-x"): "no option -x",

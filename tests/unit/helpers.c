@@ -93,6 +93,50 @@ void fm_test_write_file(const char *path, const void *bytes, size_t size)
     assert_int_equal(fclose(file), 0);
 }
 
+static const char *from_environment(const char *name)
+{
+    const char *value = getenv(name);
+    return value && *value ? value : NULL;
+}
+
+int fm_test_servers(const char **server, const char **shards)
+{
+    *server = from_environment("FACEMATCH_POSTGRES");
+    *shards = from_environment("FACEMATCH_POSTGRES_SHARDS");
+    return *server != NULL;
+}
+
+void fm_test_gallery(char *out, size_t size, const fm_test_folder *folder, const char *name,
+                     const char *server)
+{
+    static int number;
+    if (!server)
+        fm_test_path(out, size, folder, name);
+    else
+        assert_true((size_t)snprintf(out, size, "%s%cgallery=%s-%ld-%d", server,
+                                     strchr(server, '?') ? '&' : '?', name, (long)getpid(),
+                                     number++) < size);
+}
+
+fm_status fm_test_shard(const char *uri, const fm_model *model, const char *shards, fm_error *err)
+{
+    char text[2048], *rest = text;
+    const char *servers[FM_LIMIT_SHARDS];
+    size_t count = 0;
+    fm_gallery *gallery = NULL;
+    fm_status status;
+    if (!shards || !model)
+        return FM_OK;
+    assert_true((size_t)snprintf(text, sizeof text, "%s", shards) < sizeof text);
+    for (char *one; count < FM_LIMIT_SHARDS && (one = strtok_r(rest, " ", &rest)) != NULL;)
+        servers[count++] = one;
+    status = fm_gallery_open(&gallery, uri, model, NULL, err);
+    if (status == FM_OK)
+        status = fm_gallery_shard(gallery, servers, count, NULL, NULL, err);
+    fm_gallery_close(gallery);
+    return status == FM_E_EXISTS ? FM_OK : status;
+}
+
 uint32_t fm_test_random(uint32_t *state)
 {
     *state = *state * 1664525u + 1013904223u;

@@ -2,7 +2,7 @@
 #ifndef FM_TEST_HELPERS_H
 #define FM_TEST_HELPERS_H
 
-#include <facematch/status.h>
+#include <facematch/transfer.h>
 
 /* Fails when any |got - want| > atol + rtol * |want|, or one of the two is NaN; prints the worst.
  */
@@ -24,6 +24,17 @@ void fm_test_folder_remove(const fm_test_folder *folder);
 size_t fm_test_folder_count(const fm_test_folder *folder); /* files inside, hidden ones too */
 const char *fm_test_path(char *out, size_t size, const fm_test_folder *folder, const char *name);
 void fm_test_write_file(const char *path, const void *bytes, size_t size);
+
+/* Galleries on PostgreSQL instead of in files: *server is NULL but when the environment variable
+ * FACEMATCH_POSTGRES has its URI (then the answer is 1), and *shards but when
+ * FACEMATCH_POSTGRES_SHARDS has those of others, with blanks between them. */
+int fm_test_servers(const char **server, const char **shards);
+/* Where a gallery of that name can be made: in the folder, or on the server, as a new one. */
+void fm_test_gallery(char *out, size_t size, const fm_test_folder *folder, const char *name,
+                     const char *server);
+/* Make the gallery, and shard it before it is used; a no-op without shards or a model, and when
+ * this was done before. */
+fm_status fm_test_shard(const char *uri, const fm_model *model, const char *shards, fm_error *err);
 
 /* The next number of a fixed sequence; start with any *state. */
 uint32_t fm_test_random(uint32_t *state);

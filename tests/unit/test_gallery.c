@@ -16,6 +16,9 @@
 #include <math.h>
 #include <pthread.h>
 #include <signal.h>
+#ifdef FM_POSTGRES
+#include <libpq-fe.h>
+#endif
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,7 +45,7 @@ enum { DIM = 16, NOBODY_UID = 65534 };
 static fm_error err = {sizeof err, 0, ""};
 static fm_model *model, *other_model;
 static fm_test_folder folder;
-static char path[128];
+static char path[512];
 
 static void ok(fm_status status)
 {
@@ -76,13 +79,24 @@ static int free_models(void **state)
     return 0;
 }
 
+/* With the argument "postgres" all galleries are on the server of FACEMATCH_POSTGRES, one for each
+ * test, and over the servers of FACEMATCH_POSTGRES_SHARDS where there are some; but for those tests
+ * that are about files. */
+static const char *server, *shards;
+
 static int make_folder(void **state)
 {
     (void)state;
     if (fm_test_folder_make(&folder) != 0)
         return -1;
-    fm_test_path(path, sizeof path, &folder, "people.fmg");
+    fm_test_gallery(path, sizeof path, &folder, "people.fmg", server);
     return 0;
+}
+
+/* How many files there are where galleries are files. */
+static void files_are(size_t count)
+{
+    assert_int_equal(fm_test_folder_count(&folder), server ? 0 : count);
 }
 
 static int remove_folder(void **state)
@@ -103,6 +117,7 @@ static fm_gallery *open_with(const fm_model *with, fm_gallery_mode mode)
 {
     fm_gallery_options options;
     fm_gallery *gallery = NULL;
+    ok(fm_test_shard(path, with, shards, &err));
     fm_gallery_options_init(&options, sizeof options);
     options.mode = mode;
     options.key = key;
@@ -412,7 +427,7 @@ static void test_gallery_survives_reopening(void **state)
     ok(fm_gallery_remove(gallery, "p7", NULL, &err));
     ok(fm_gallery_describe(gallery, &before, &err));
     fm_gallery_close(gallery);
-    assert_int_equal(fm_test_folder_count(&folder), 1); /* log and shared memory are gone */
+    files_are(1); /* log and shared memory are gone */
     gallery = open_with(model, FM_GALLERY_EXISTING);
     ok(fm_gallery_describe(gallery, &after, &err));
     assert_memory_equal(&before, &after, sizeof after);
@@ -528,8 +543,9 @@ static void test_gallery_failing_to_open_creates_nothing(void **state)
     open_refused(path, model, FM_GALLERY_READ_ONLY, FM_E_NOT_FOUND, "people.fmg");
     open_refused(path, model, 4, FM_E_INVALID_ARGUMENT, NULL);
     open_refused(path, model, -1, FM_E_INVALID_ARGUMENT, NULL);
-    open_refused(fm_test_path(missing, sizeof missing, &folder, "no/people.fmg"), model, 0, FM_E_IO,
-                 "no/people.fmg");
+    if (!server)
+        open_refused(fm_test_path(missing, sizeof missing, &folder, "no/people.fmg"), model, 0,
+                     FM_E_IO, "no/people.fmg");
     assert_int_equal(fm_test_folder_count(&folder), 0);
 }
 
@@ -547,9 +563,10 @@ static void test_gallery_uris(void **state)
         add(gallery, "anna", 1);
         fm_gallery_close(gallery);
         assert_int_equal(access(plain, F_OK), 0);
-        assert_int_equal(fm_test_folder_count(&folder), i + 1);
+        files_are(i + 1);
     }
-    open_refused("postgresql://host/db", model, 0, FM_E_UNSUPPORTED, "postgresql");
+    open_refused("mysql://me:secret@host/db", model, 0, FM_E_UNSUPPORTED, "mysql");
+    assert_null(strstr(err.message, "secret"));
     open_refused("sqlite:", model, 0, FM_E_INVALID_ARGUMENT, "empty");
     open_refused("", model, 0, FM_E_INVALID_ARGUMENT, "empty");
     refused(fm_gallery_open(&gallery, NULL, model, NULL, &err), FM_E_INVALID_ARGUMENT, "uri");
@@ -747,7 +764,7 @@ static int refuse_log_in_closed_folder(void)
 static void test_gallery_read_only_folder(void **state)
 {
     static unsigned char log[1 << 20];
-    char wal[160];
+    char wal[sizeof path + 8];
     size_t size;
     fm_gallery *gallery = open_gallery();
     (void)state;
@@ -928,7 +945,7 @@ static void test_gallery_full_disk(void **state)
             _exit(making ? make_on_full_disk() : fill_the_disk());
         assert_int_equal(waitpid(child, &status, 0), child);
         assert_int_equal(status, 0);
-        assert_int_equal(fm_test_folder_count(&folder), making ? 0 : 1);
+        files_are(making ? 0 : 1);
     }
 }
 
@@ -1014,19 +1031,61 @@ static double seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+/* Another program that begins to write, and then takes its time. */
+static sqlite3 *other_file;
+#ifdef FM_POSTGRES
+static PGconn *other_server;
+
+static void run_sql(const char *text)
+{
+    PGresult *result = PQexec(other_server, text);
+    if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK)
+        fail_msg("%s: %s", text, PQerrorMessage(other_server));
+    PQclear(result);
+}
+#endif
+
+static void begin_other_write(void)
+{
+#ifdef FM_POSTGRES
+    char text[256];
+    if (server) {
+        other_server = PQconnectdb(server);
+        snprintf(text, sizeof text, "UPDATE facematch.galleries SET name = name WHERE name = '%s'",
+                 strstr(path, "gallery=") + 8);
+        run_sql("BEGIN");
+        run_sql(text);
+        return;
+    }
+#endif
+    assert_int_equal(sqlite3_open(path, &other_file), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other_file, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+}
+
+static void end_other_write(void)
+{
+#ifdef FM_POSTGRES
+    if (server) {
+        run_sql("ROLLBACK");
+        PQfinish(other_server);
+        return;
+    }
+#endif
+    sqlite3_exec(other_file, "ROLLBACK", NULL, NULL, NULL);
+    sqlite3_close(other_file);
+}
+
 static void test_gallery_is_busy_while_another_writes(void **state)
 {
     fm_gallery_options options = {.struct_size = sizeof options, .timeout_ms = 200, .key = key};
     fm_gallery *gallery = NULL;
     fm_enrollment done = {.struct_size = sizeof done, .template_id = 77};
-    sqlite3 *db;
     size_t removed = 77, templates;
     double start;
     (void)state;
     ok(fm_gallery_open(&gallery, path, model, &options, &err));
     add(gallery, "anna", 1);
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    begin_other_write();
     start = seconds();
     refused(fm_gallery_add(gallery, "bert", vector(2), DIM, NULL, &done, &err), FM_E_BUSY,
             "people.fmg");
@@ -1037,8 +1096,7 @@ static void test_gallery_is_busy_while_another_writes(void **state)
     assert_int_equal(removed, 77);
     assert_string_equal(who(gallery, 1), "anna"); /* reading goes on */
     assert_string_equal(who(gallery, 2), "");
-    sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
-    sqlite3_close(db);
+    end_other_write();
     ok(fm_gallery_count(gallery, NULL, &templates, &err));
     assert_int_equal(templates, 1);
     add(gallery, "bert", 2);
@@ -1074,7 +1132,7 @@ static void test_gallery_created_by_many_at_once(void **state)
         assert_true(WIFEXITED(status));
         assert_int_equal(WEXITSTATUS(status), 0);
     }
-    assert_int_equal(fm_test_folder_count(&folder), 1);
+    files_are(1);
     gallery = open_gallery();
     for (uint32_t i = 0; i < PROCESSES; i++) {
         char id[16];
@@ -1334,8 +1392,7 @@ static fmi_index *index_of(const crowd *c, const fmi_index_config *config)
 
 static fm_gallery *gallery_of(crowd *c)
 {
-    fm_gallery *gallery = NULL;
-    ok(fm_gallery_open(&gallery, path, &c->model, NULL, &err));
+    fm_gallery *gallery = open_with(&c->model, 0);
     for (int t = 0; t < TEMPLATES; t++) {
         fm_enrollment done = {.struct_size = sizeof done};
         char id[16];
@@ -1454,6 +1511,7 @@ static void test_gallery_search_by_means(void **state)
     c.model = bare_model(FM_METRIC_COSINE, 2, c.weights);
     fm_gallery_options_init(&open_options, sizeof open_options);
     open_options.threads = 2;
+    ok(fm_test_shard(path, &c.model, shards, &err));
     ok(fm_gallery_open(&gallery, path, &c.model, &open_options, &err));
     for (int i = 0; i < 2; i++) {
         ok(fm_gallery_add(gallery, "halves", halves[i], 2, NULL, NULL, &err));
@@ -1663,7 +1721,7 @@ static void test_gallery_without_memory(void **state)
     long live = fmi_memory_live_blocks();
     (void)state;
     FOR_EVERY_FAILURE(try_open(&gallery, FM_GALLERY_CREATE));
-    assert_int_equal(fm_test_folder_count(&folder), 3); /* no draft is left */
+    files_are(3); /* no draft is left */
     FOR_EVERY_FAILURE(fm_gallery_add(gallery, "anna", vector(1), DIM, NULL, NULL, &err));
     FOR_EVERY_FAILURE(fm_gallery_add(gallery, "anna", vector(2), DIM, NULL, NULL, &err));
     FOR_EVERY_FAILURE(fm_gallery_list(gallery, NULL, page, 4, &count, &err));
@@ -1797,6 +1855,27 @@ ONLY_PLAIN(test_gallery_finishes_removals_of_others) /* it looks for a plain id 
 ONLY_PLAIN(test_gallery_removal_leaves_no_bytes)
 ONLY_PLAIN(test_gallery_without_memory)
 
+#define ONLY_FILES(name)                                                                           \
+    static void file_##name(void **state)                                                          \
+    {                                                                                              \
+        if (server)                                                                                \
+            skip();                                                                                \
+        name(state);                                                                               \
+    }
+ONLY_FILES(plain_test_gallery_refuses_what_is_no_gallery)
+ONLY_FILES(plain_test_gallery_refuses_newer_formats_and_other_tables)
+ONLY_FILES(plain_test_gallery_notices_damaged_rows)
+ONLY_FILES(test_gallery_notices_truncation)
+ONLY_FILES(plain_test_gallery_uris)
+ONLY_FILES(plain_test_gallery_relative_paths)
+ONLY_FILES(test_gallery_new_files_are_private)
+ONLY_FILES(test_gallery_read_only_folder)
+ONLY_FILES(test_gallery_full_disk)
+ONLY_FILES(plain_test_gallery_finishes_removals_of_others)
+ONLY_FILES(test_gallery_without_a_note_of_removals)
+ONLY_FILES(plain_test_gallery_removal_leaves_no_bytes)
+ONLY_FILES(plain_test_gallery_without_memory)
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -1809,28 +1888,28 @@ int main(int argc, char **argv)
         TEST(test_gallery_removes),
         TEST(test_gallery_survives_reopening),
         TEST(test_gallery_refuses_other_models),
-        TEST(plain_test_gallery_refuses_what_is_no_gallery),
-        TEST(plain_test_gallery_refuses_newer_formats_and_other_tables),
-        TEST(plain_test_gallery_notices_damaged_rows),
-        TEST(test_gallery_notices_truncation),
+        TEST(file_plain_test_gallery_refuses_what_is_no_gallery),
+        TEST(file_plain_test_gallery_refuses_newer_formats_and_other_tables),
+        TEST(file_plain_test_gallery_notices_damaged_rows),
+        TEST(file_test_gallery_notices_truncation),
         TEST(test_gallery_failing_to_open_creates_nothing),
-        TEST(plain_test_gallery_uris),
-        TEST(plain_test_gallery_relative_paths),
-        TEST(test_gallery_new_files_are_private),
+        TEST(file_plain_test_gallery_uris),
+        TEST(file_plain_test_gallery_relative_paths),
+        TEST(file_test_gallery_new_files_are_private),
         TEST(test_gallery_ids),
         TEST(test_gallery_refuses_bad_embeddings_and_options),
         TEST(test_gallery_without_a_model),
         TEST(test_gallery_read_only),
-        TEST(test_gallery_read_only_folder),
+        TEST(file_test_gallery_read_only_folder),
         TEST(test_gallery_sees_what_others_write),
         TEST(test_gallery_other_process_sees_the_next_search),
-        TEST(test_gallery_full_disk),
-        TEST(plain_test_gallery_finishes_removals_of_others),
-        TEST(test_gallery_without_a_note_of_removals),
+        TEST(file_test_gallery_full_disk),
+        TEST(file_plain_test_gallery_finishes_removals_of_others),
+        TEST(file_test_gallery_without_a_note_of_removals),
         TEST(test_gallery_is_busy_while_another_writes),
         TEST(test_gallery_created_by_many_at_once),
         TEST(test_gallery_keeps_what_a_killed_process_added),
-        TEST(plain_test_gallery_removal_leaves_no_bytes),
+        TEST(file_plain_test_gallery_removal_leaves_no_bytes),
         TEST(test_gallery_removal_leaves_no_moved_copies),
         TEST(test_gallery_search_equals_brute_force),
         TEST(test_gallery_answers_a_batch),
@@ -1839,10 +1918,12 @@ int main(int argc, char **argv)
         TEST(test_gallery_operating_points),
         TEST(test_gallery_search_refuses),
         TEST(test_gallery_threads),
-        TEST(plain_test_gallery_without_memory),
+        TEST(file_plain_test_gallery_without_memory),
         TEST(test_gallery_removal_needs_no_memory),
         TEST(test_gallery_photographs),
     };
     key = argc > 1 && !strcmp(argv[1], "sealed") ? &sealing_key : NULL;
+    if (argc > 1 && !strcmp(argv[1], "postgres") && !fm_test_servers(&server, &shards))
+        return 77; /* skipped: there is no server */
     return cmocka_run_group_tests(tests, load_models, free_models);
 }

@@ -18,6 +18,9 @@
 #include <math.h>
 #include <pthread.h>
 #include <sodium.h>
+#ifdef FM_POSTGRES
+#include <libpq-fe.h>
+#endif
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,7 +42,12 @@ enum { DIM = 16 };
 static fm_error err = {sizeof err, 0, ""};
 static fm_model *model, *other_model;
 static fm_test_folder folder;
-static char path[128], other_path[128], file[128];
+static char path[512], other_path[512], file[128];
+
+/* With the argument "postgres" galleries are on the server of FACEMATCH_POSTGRES, and over the
+ * servers of FACEMATCH_POSTGRES_SHARDS where there are some; but for those tests that are about
+ * files. */
+static const char *server, *shards;
 
 static void ok(fm_status status)
 {
@@ -76,10 +84,16 @@ static int make_folder(void **state)
     (void)state;
     if (fm_test_folder_make(&folder) != 0)
         return -1;
-    fm_test_path(path, sizeof path, &folder, "people.fmg");
-    fm_test_path(other_path, sizeof other_path, &folder, "other.fmg");
+    fm_test_gallery(path, sizeof path, &folder, "people.fmg", server);
+    fm_test_gallery(other_path, sizeof other_path, &folder, "other.fmg", server);
     fm_test_path(file, sizeof file, &folder, "people.jsonl");
     return 0;
+}
+
+/* How many files there are where galleries are files; else just the exported one. */
+static void files_are(size_t count)
+{
+    assert_int_equal(fm_test_folder_count(&folder), server ? 1 : count);
 }
 
 static int remove_folder(void **state)
@@ -92,6 +106,7 @@ static int remove_folder(void **state)
 static fm_gallery *open_at(const char *where, const fm_model *with)
 {
     fm_gallery *gallery = NULL;
+    ok(fm_test_shard(where, with, shards, &err));
     ok(fm_gallery_open(&gallery, where, with, NULL, &err));
     return gallery;
 }
@@ -154,9 +169,47 @@ static void add_many(fm_gallery *gallery, const char *id, uint32_t count, uint32
     assert_int_equal(templates, count * each);
 }
 
+#ifdef FM_POSTGRES
+/* Of the tables that "UPDATE identities" and the like mean, each gallery has its own. */
+static void server_sql(const char *where, const char *text)
+{
+    char table[512];
+    const char *name = strstr(where, "gallery=") + 8;
+    PGconn *conn = PQconnectdb(server);
+    PGresult *result;
+    char *number;
+    snprintf(table, sizeof table,
+             "SELECT gallery_no::text FROM facematch.galleries WHERE name = '%s'", name);
+    result = PQexec(conn, table);
+    assert_int_equal(PQntuples(result), 1);
+    number = PQgetvalue(result, 0, 0);
+    while (*text) {
+        const char *word = text + strlen("UPDATE ");
+        int length = (int)strcspn(word, " "), rest = (int)strcspn(word + length, ";");
+        PGresult *done;
+        snprintf(table, sizeof table, "UPDATE facematch.%.*s_%s%.*s", length, word, number, rest,
+                 word + length);
+        done = PQexec(conn, table);
+        if (PQresultStatus(done) != PGRES_COMMAND_OK)
+            fail_msg("%s: %s", table, PQerrorMessage(conn));
+        PQclear(done);
+        text = word + length + rest;
+        text += strspn(text, "; ");
+    }
+    PQclear(result);
+    PQfinish(conn);
+}
+#endif
+
 static void sql(const char *where, const char *text)
 {
     sqlite3 *db;
+#ifdef FM_POSTGRES
+    if (server) {
+        server_sql(where, text);
+        return;
+    }
+#endif
     assert_int_equal(sqlite3_open(where, &db), SQLITE_OK);
     if (sqlite3_exec(db, text, NULL, NULL, NULL) != SQLITE_OK)
         fail_msg("%s: %s", text, sqlite3_errmsg(db));
@@ -262,7 +315,7 @@ static void test_transfer_round_trip(void **state)
     assert_same(a, b);
     fm_gallery_close(a);
     fm_gallery_close(b);
-    assert_int_equal(fm_test_folder_count(&folder), 3);
+    files_are(3);
 }
 
 /* What comes back is spelled as what went out. */
@@ -453,7 +506,7 @@ static bool in_other(const void *bytes, size_t size)
     static const char *const suffixes[] = {"", "-wal"};
     bool found = false;
     for (size_t i = 0; i < 2; i++) {
-        char name[160];
+        char name[sizeof path + 32];
         char *text;
         size_t length;
         snprintf(name, sizeof name, "%s%s", other_path, suffixes[i]);
@@ -874,8 +927,7 @@ static void test_transfer_progress_and_cancel(void **state)
     options.progress = stop_at_two;
     options.user = &calls;
     refused(fm_gallery_export(a, file, &options, NULL, &err), FM_E_CANCELED, NULL);
-    assert_int_equal(fm_test_folder_count(&folder),
-                     7); /* two galleries of three files, and "old" */
+    files_are(7); /* two galleries of three files, and "old" */
     options.progress = count_calls;
     options.user = seen;
     ok(fm_gallery_export(a, file, &options, &out, &err));
@@ -1000,7 +1052,7 @@ static void test_transfer_without_memory(void **state)
     assert_same(a, b);
     FOR_EVERY_FAILURE(fm_gallery_compact(b, &err));
     assert_same(a, b);
-    assert_int_equal(fm_test_folder_count(&folder), 7);
+    files_are(7);
     fm_gallery_close(a);
     fm_gallery_close(b);
 }
@@ -1309,9 +1361,22 @@ static void test_transfer_json_values(void **state)
     assert_false(fmi_json_member(&rest, &key, &value));
 }
 
+#define ONLY_FILES(name)                                                                           \
+    static void file_##name(void **state)                                                          \
+    {                                                                                              \
+        if (server)                                                                                \
+            skip();                                                                                \
+        name(state);                                                                               \
+    }
+ONLY_FILES(test_transfer_rolled_back_bytes_are_gone)
+ONLY_FILES(test_transfer_busy_and_not_itself)
+ONLY_FILES(test_transfer_full_disk)
+ONLY_FILES(test_transfer_compact)
+ONLY_FILES(test_transfer_after_removal)
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_transfer_round_trip),
@@ -1328,20 +1393,22 @@ int main(void)
         TEST(test_transfer_cut_anywhere),
         TEST(test_transfer_spelled_otherwise),
         TEST(test_transfer_metadata_with_line_breaks),
-        TEST(test_transfer_rolled_back_bytes_are_gone),
+        TEST(file_test_transfer_rolled_back_bytes_are_gone),
         TEST(test_transfer_progress_and_cancel),
-        TEST(test_transfer_busy_and_not_itself),
+        TEST(file_test_transfer_busy_and_not_itself),
         TEST(test_transfer_through_a_link),
         TEST(test_transfer_through_a_pipe),
-        TEST(test_transfer_full_disk),
+        TEST(file_test_transfer_full_disk),
         TEST(test_transfer_without_memory),
-        TEST(test_transfer_compact),
-        TEST(test_transfer_after_removal),
+        TEST(file_test_transfer_compact),
+        TEST(file_test_transfer_after_removal),
         TEST(test_transfer_store_import),
         TEST(test_transfer_lines),
         TEST(test_transfer_json_grammar),
         TEST(test_transfer_json_depth),
         TEST(test_transfer_json_values),
     };
+    if (argc > 1 && !strcmp(argv[1], "postgres") && !fm_test_servers(&server, &shards))
+        return 77; /* skipped: there is no server */
     return cmocka_run_group_tests(tests, load_models, free_models);
 }

@@ -72,8 +72,8 @@ int cmd_gallery_info(const options *opts)
     out_count(people, sizeof people, info.identities);
     out_count(templates, sizeof templates, info.templates);
     out_time(created, sizeof created, info.created_ms);
-    out_line("%s: %s people with %s templates of %d numbers", opts->args[0], people, templates,
-             info.dim);
+    out_line("%s: %s people with %s templates of %d numbers", out_place(opts->args[0]), people,
+             templates, info.dim);
     out_line("made %s with %s (model id %s)%s", created, info.model_name, info.model_id,
              info.sealed ? ", sealed" : "");
     if (opts->recall)
@@ -381,7 +381,39 @@ int cmd_gallery_compact(const options *opts)
     if (opts->json)
         out_json(json_pack("{s:b}", "compacted", 1));
     else
-        out_line("compacted %s", opts->args[0]);
+        out_line("compacted %s", out_place(opts->args[0]));
+    return ANSWER_YES;
+}
+
+int cmd_gallery_shard(const options *opts)
+{
+    fm_error err = {sizeof err, 0, ""};
+    fm_transfer done = {.struct_size = sizeof done};
+    fm_transfer_options settings;
+    moving job;
+    char people[32], templates[32];
+    const size_t servers = opts->args_count - 1;
+    fm_gallery *gallery = open_gallery(opts, FM_GALLERY_CREATE);
+    if (!gallery)
+        return ANSWER_ERROR;
+    fm_transfer_options_init(&settings, sizeof settings);
+    moving_begin(&job, "moving", &settings);
+    fm_status status = fm_gallery_shard(gallery, opts->args + 1, servers, &settings, &done, &err);
+    fm_gallery_close(gallery);
+    moving_end(&job);
+    if (status != FM_OK) {
+        out_library_error(opts->args[0], &err);
+        return ANSWER_ERROR;
+    }
+    if (opts->json) {
+        out_json(json_pack("{s:I,s:I,s:I}", "servers", (json_int_t)servers, "identities",
+                           (json_int_t)done.identities, "templates", (json_int_t)done.templates));
+        return ANSWER_YES;
+    }
+    out_count(people, sizeof people, done.identities);
+    out_count(templates, sizeof templates, done.templates);
+    out_line("%s: %s templates of %s people are now on %zu server%s", out_place(opts->args[0]),
+             templates, people, servers, servers == 1 ? "" : "s");
     return ANSWER_YES;
 }
 
@@ -410,9 +442,10 @@ int cmd_gallery_rekey(const options *opts)
     if (!gallery || status != FM_OK)
         return ANSWER_ERROR;
     if (opts->json)
-        out_json(json_pack("{s:o,s:b}", "gallery", out_text(opts->args[0]), "sealed", 1));
+        out_json(
+            json_pack("{s:o,s:b}", "gallery", out_text(out_place(opts->args[0])), "sealed", 1));
     else
-        out_line("%s is sealed with the new %s", opts->args[0],
+        out_line("%s is sealed with the new %s", out_place(opts->args[0]),
                  opts->new_key_file ? "key" : "passphrase");
     return ANSWER_YES;
 }

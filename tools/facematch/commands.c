@@ -78,6 +78,15 @@ const command COMMANDS[] = {
      "gallery rekey --new-key-file my.key people.fmg\n"
      "gallery rekey --key-file my.key --new-passphrase-file new.txt people.fmg",
      cmd_gallery_rekey},
+    {FOR_GALLERY_SHARD, "gallery", "shard", 2, ANY, "URI SERVER...",
+     "spread a gallery over servers",
+     "Moves the templates of a gallery on PostgreSQL to other servers, each of which then searches "
+     "its part; people stay where they are. SERVER is the URI of a database with the extension "
+     "vector, which this computer and the gallery's server can both reach. It cannot be done "
+     "twice. "
+     "A gallery that does not exist is made, if --model is given. What is on a command line can be "
+     "seen by others on the same computer, so mind the passwords.",
+     "gallery shard postgresql://main/db postgresql://me:secret@one/db", cmd_gallery_shard},
     {FOR_PAIRS, "evaluate", "pairs", 0, 0, "--images DIR --pairs FILE",
      "measure a model on labelled pairs",
      "Computes accuracy by the protocol of LFW's View 2, the equal error rate, and the share of "

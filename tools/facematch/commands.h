@@ -17,6 +17,7 @@ int cmd_gallery_export(const options *opts);
 int cmd_gallery_import(const options *opts);
 int cmd_gallery_compact(const options *opts);
 int cmd_gallery_rekey(const options *opts);
+int cmd_gallery_shard(const options *opts);
 int cmd_evaluate_pairs(const options *opts);
 int cmd_evaluate_all_pairs(const options *opts);
 int cmd_evaluate_identify(const options *opts);

@@ -153,8 +153,24 @@ void out_error(const char *image, fm_status status, const char *format, ...)
     free(text);
 }
 
+const char *out_place(const char *uri)
+{
+    static char place[1024];
+    const char *rest = uri + strcspn(uri, ":"), *at, *gallery;
+    if (strncmp(uri, "postgres", 8) != 0 || strncmp(rest, "://", 3) != 0)
+        return uri;
+    rest += 3;
+    while ((at = strchr(rest, '@')) != NULL && at < rest + strcspn(rest, "/?"))
+        rest = at + 1;
+    gallery = strstr(rest, "gallery=");
+    snprintf(place, sizeof place, "postgresql://%.*s%s%.*s", (int)strcspn(rest, "?"), rest,
+             gallery ? "?" : "", gallery ? (int)strcspn(gallery, "&") : 0, gallery ? gallery : "");
+    return place;
+}
+
 static void pass_on(const char *image, const char *name, const fm_error *err)
 {
+    name = name ? out_place(name) : NULL;
     if (!name || strncmp(err->message, name, strlen(name)) == 0)
         out_error(image, err->status, "%s", err->message);
     else
