@@ -146,8 +146,8 @@ static void print_points(const char *title, const figures_point *points, const c
     if (!any)
         return;
     out_line("%s", title);
-    out_line("  %-5s threshold  measured %-4s, 95 %% interval        1 - %s, 95 %% interval", match,
-             match, miss);
+    out_line("  %-5s threshold  measured, 95 %% interval             1 - %s, 95 %% interval", match,
+             miss);
     for (size_t i = 0; i < FIGURES_RATES; i++) {
         char fmr[128], tar[128];
         if (!points[i].told)

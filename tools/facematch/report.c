@@ -29,6 +29,7 @@ static const char STYLE[] =
     ".charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,430px),1fr));"
     "gap:20px;margin:20px 0}.charts section{margin:0}"
     ".three{grid-template-columns:repeat(auto-fit,minmax(min(100%,330px),1fr))}"
+    "@media(min-width:1080px){.three svg text{font-size:16px}}"
     "figure{margin:0}figcaption,.note{color:#4d5763;font-size:.9rem;margin:6px 0 0}"
     "svg{display:block;width:100%;height:auto;margin-top:10px}"
     "svg text{font:13px system-ui,-apple-system,'Segoe UI',Roboto,Arial,'DejaVu Sans',sans-serif;"
