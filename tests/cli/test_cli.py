@@ -140,7 +140,8 @@ class Case(unittest.TestCase):
 
 
 class Verify(Case):
-    KEYS = {"match", "score", "threshold", "fmr", "model"}
+    KEYS = {"match", "score", "threshold", "fmr", "fmr_low", "fmr_high", "threshold_fmr",
+            "threshold_fmr_low", "threshold_fmr_high", "threshold_fnmr", "model"}
 
     def check(self, answer, *args):
         result = self.result(YES if answer else NO, "verify", *args)
