@@ -8,7 +8,7 @@ int main(int argc, char **argv)
     const char *folder = getenv("FACEMATCH_MODELS") ? getenv("FACEMATCH_MODELS") : "models";
     char embedder_path[4096], detector_path[4096];
     fm_error err = {sizeof err, FM_OK, ""};
-    fm_verification v = {sizeof v, 0, 0, 0, 0};
+    fm_verification v = {.struct_size = sizeof v};
     fm_session_options options;
     fm_model *embedder = NULL, *detector = NULL;
     fm_session *session = NULL;

@@ -2,8 +2,16 @@
 # Every test: torch-free ones with sanitizers and under valgrind, then all on libtorch and real
 # photographs. Tests on data/lfw and its neighbours skip, and say so, where FACEMATCH_DATA is absent.
 . "$(dirname "$0")/common.sh"
-need_packages valgrind binutils
+need_packages valgrind binutils chromium
 scripts/setup.sh
+if ! cmp -s tests/requirements.txt .venv-tests/requirements.installed; then
+    "$python" -m venv --system-site-packages .venv-tests
+    .venv-tests/bin/pip install -q -r tests/requirements.txt
+    cp tests/requirements.txt .venv-tests/requirements.installed
+fi
+if [ ! -d build/node/node_modules/axe-core ]; then
+    npm install --silent --no-audit --no-fund --prefix build/node axe-core@4.10.2
+fi
 fetch_photos
 export FACEMATCH_MODELS=$models FACEMATCH_PHOTOS=$photos
 export FACEMATCH_DATA=${FACEMATCH_DATA:-$root/../shared/data}

@@ -19,6 +19,8 @@ typedef struct fm_verify_options {
     double fmr;            /**< accepted false match rate, 0 < fmr < 1; 0: the default, 1e-4 */
     float threshold;       /**< scores of at least this much match; finite */
     int32_t aligned;       /**< 1: images already are the crops the model sees: no detection */
+    int32_t extrapolate;   /**< 1: take the calibration's tail model at its word for an fmr below
+                                calibration_min_fmr, which otherwise is FM_E_LIMIT */
     /* --- 0.1 ends here, append below --- */
 } fm_verify_options;
 
@@ -28,8 +30,15 @@ typedef struct fm_verification {
     int32_t match;        /**< 1: score >= threshold */
     float score;          /**< grows with likeness; its range depends on the metric */
     float threshold;      /**< the one that was used */
-    double fmr;           /**< share of strangers that would score at least this high, "at most" when
-                               it equals calibration_min_fmr; NaN without a calibration */
+    double fmr;     /**< share of strangers that would score at least this high, "at most" when
+                         it equals calibration_min_fmr; NaN without a calibration */
+    double fmr_low; /**< 95 % interval of fmr; NaN where the calibration does not tell */
+    double fmr_high;
+    double threshold_fmr; /**< as fmr, at the threshold: the share of strangers let through */
+    double threshold_fmr_low;
+    double threshold_fmr_high;
+    double threshold_fnmr; /**< share of genuine comparisons below the threshold, as the calibration
+                                saw them: the expected miss rate. NaN where it does not tell */
     /* --- 0.1 ends here, append below --- */
 } fm_verification;
 

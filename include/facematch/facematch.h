@@ -12,7 +12,7 @@
  *         fm_session *session = NULL;
  *         fm_image *a = NULL, *b = NULL;
  *         fm_session_options options;
- *         fm_verification v = {sizeof v, 0, 0, 0, 0};
+ *         fm_verification v = {.struct_size = sizeof v};
  *         int ok = 0;
  *
  *         fm_session_options_init(&options, sizeof options);

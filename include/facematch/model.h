@@ -76,7 +76,7 @@ typedef struct fm_model_info {
     const char *training_data;
     const char *calibration_dataset;  /**< "" when the model has no calibration */
     int64_t calibration_comparisons;  /**< impostor comparisons behind it; 0 without */
-    double calibration_min_fmr;       /**< lowest rate the table reaches; 0 without */
+    double calibration_min_fmr;       /**< lowest rate it can vouch for; 0 without */
     /* --- 0.1 ends here, append below --- */
 } fm_model_info;
 

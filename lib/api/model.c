@@ -82,7 +82,7 @@ static void describe(fm_model_info *info, const fm_model *model)
     info->training_data = m->training_data;
     info->calibration_dataset = m->calibration_dataset;
     info->calibration_comparisons = c->impostor_comparisons;
-    info->calibration_min_fmr = c->count > 0 ? c->points[c->count - 1].fmr : 0;
+    info->calibration_min_fmr = fmi_calibration_min_fmr(c);
 }
 
 fm_status fm_model_describe(const fm_model *model, fm_model_info *info, fm_error *err)

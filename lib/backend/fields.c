@@ -1,5 +1,6 @@
 #include "backend/fields.h"
 #include "core/error.h"
+#include "core/memory.h"
 #include <math.h>
 #include <string.h>
 
@@ -158,4 +159,15 @@ fm_status fmi_field_word(const json_t *object, const char *path, const fmi_word 
         }
     return fmi_fail(err, otherwise, FILE_NAME ": %s is \"%.40s\", which this library does not know",
                     path, text);
+}
+
+fm_status fmi_field_optional_text(const json_t *object, const char *path, char **out, fm_error *err)
+{
+    const char *text = "";
+    fm_status status =
+        fmi_field_present(object, path) ? fmi_field_text(object, path, &text, err) : FM_OK;
+    if (status != FM_OK)
+        return status;
+    *out = fmi_strdup(text);
+    return *out ? FM_OK : fmi_fail_memory(err);
 }

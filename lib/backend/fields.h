@@ -28,6 +28,10 @@ fm_status fmi_field_numbers(const json_t *object, const char *path, size_t n, do
 fm_status fmi_field_bool(const json_t *object, const char *path, bool *out, fm_error *err);
 fm_status fmi_field_text(const json_t *object, const char *path, const char **out, fm_error *err);
 
+/* A copy by fmi_strdup; "" where the field is left out. */
+fm_status fmi_field_optional_text(const json_t *object, const char *path, char **out,
+                                  fm_error *err);
+
 /* One of several words; the table ends with a NULL word. `otherwise` is the status for a word that
  * is not in it. */
 typedef struct fmi_word {

@@ -1,4 +1,5 @@
 #include "backend/manifest.h"
+#include "backend/calibration.h"
 #include "backend/fields.h"
 #include "core/error.h"
 #include "core/memory.h"
@@ -12,7 +13,6 @@ enum {
     DIM_MAX = 65536,
     BATCH_MAX = 1024,
     BATCH_DEFAULT = 32,
-    CALIBRATION_POINTS_MAX = 65536,
     MTCNN_CELL = 12,
     MTCNN_STRIDE = 2
 };
@@ -77,27 +77,15 @@ static fm_status read_floats(const json_t *object, const char *path, size_t n, d
     return status;
 }
 
-/* A text that may be left out. */
-static fm_status read_text(const json_t *object, const char *path, char **out, fm_error *err)
-{
-    const char *text = "";
-    fm_status status =
-        fmi_field_present(object, path) ? fmi_field_text(object, path, &text, err) : FM_OK;
-    if (status != FM_OK)
-        return status;
-    *out = fmi_strdup(text);
-    return *out ? FM_OK : fmi_fail_memory(err);
-}
-
 static fm_status read_texts(fmi_manifest *m, const json_t *root, fm_error *err)
 {
-    fm_status status = read_text(root, "name", &m->name, err);
+    fm_status status = fmi_field_optional_text(root, "name", &m->name, err);
     if (status == FM_OK)
-        status = read_text(root, "source", &m->source, err);
+        status = fmi_field_optional_text(root, "source", &m->source, err);
     if (status == FM_OK)
-        status = read_text(root, "license", &m->license, err);
+        status = fmi_field_optional_text(root, "license", &m->license, err);
     if (status == FM_OK)
-        status = read_text(root, "training_data", &m->training_data, err);
+        status = fmi_field_optional_text(root, "training_data", &m->training_data, err);
     return status;
 }
 
@@ -295,64 +283,6 @@ static fm_status read_embedding(fmi_manifest *m, const json_t *root, fm_error *e
     return status;
 }
 
-static fm_status read_calibration_point(fmi_calibration *c, size_t i, const json_t *list,
-                                        fm_error *err)
-{
-    const json_t *entry = json_array_get(list, i);
-    const json_t *fmr = json_object_get(entry, "fmr"), *score = json_object_get(entry, "score");
-    fmi_calibration_point *p = &c->points[i];
-    p->fmr = json_is_number(fmr) ? json_number_value(fmr) : NAN;
-    p->score = json_is_number(score) ? json_number_value(score) : NAN;
-    if (!(p->fmr > 0 && p->fmr <= 1 && fabs(p->score) <= FLT_MAX))
-        return fmi_fail(err, FM_E_CORRUPT,
-                        "facematch.json: calibration.points, entry %zu, must have an fmr above 0 "
-                        "and up to 1, and a score that fits a float",
-                        i + 1);
-    if (i > 0 && !(p->fmr < p[-1].fmr && p->score > p[-1].score))
-        return fmi_fail(err, FM_E_CORRUPT,
-                        "facematch.json: calibration.points, entry %zu: the fmr must fall and the "
-                        "score rise from one entry to the next",
-                        i + 1);
-    return FM_OK;
-}
-
-static fm_status read_calibration_points(fmi_calibration *c, const json_t *section, fm_error *err)
-{
-    const json_t *list;
-    size_t n;
-    fm_status status =
-        fmi_field_array(section, "calibration.points", 2, CALIBRATION_POINTS_MAX, &list, err);
-    if (status != FM_OK)
-        return status;
-    n = json_array_size(list);
-    c->points = fmi_alloc_array(n, sizeof *c->points);
-    if (!c->points)
-        return fmi_fail_memory(err);
-    for (size_t i = 0; i < n && status == FM_OK; i++)
-        status = read_calibration_point(c, i, list, err);
-    c->count = n;
-    return status;
-}
-
-static fm_status read_calibration(fmi_manifest *m, const json_t *root, fm_error *err)
-{
-    const json_t *section;
-    fm_status status;
-    if (m->kind != FM_MODEL_EMBEDDER || !fmi_field_present(root, "calibration")) {
-        m->calibration_dataset = fmi_strdup("");
-        return m->calibration_dataset ? FM_OK : fmi_fail_memory(err);
-    }
-    status = fmi_field_object(root, "calibration", &section, err);
-    if (status == FM_OK)
-        status = read_text(section, "calibration.dataset", &m->calibration_dataset, err);
-    if (status == FM_OK)
-        status = fmi_field_whole(section, "calibration.impostor_comparisons", 1, INT64_MAX,
-                                 &m->calibration.impostor_comparisons, err);
-    if (status == FM_OK)
-        status = read_calibration_points(&m->calibration, section, err);
-    return status;
-}
-
 /* The cascade's first network is fixed to one geometry: where its windows lie follows from it. */
 static fm_status read_geometry(fmi_manifest *m, const json_t *section, fm_error *err)
 {
@@ -434,7 +364,7 @@ static fm_status read_all(fmi_manifest *m, const json_t *root, fm_error *err)
     if (status == FM_OK && m->kind == FM_MODEL_DETECTOR)
         status = read_detector(m, root, err);
     if (status == FM_OK)
-        status = read_calibration(m, root, err);
+        status = fmi_manifest_read_calibration(m, root, err);
     if (status == FM_OK)
         status = read_runtime(m, root, err);
     return status;
@@ -468,5 +398,6 @@ void fmi_manifest_dispose(fmi_manifest *manifest)
     fmi_free(manifest->embedding.members);
     fmi_free(manifest->metric_weights);
     fmi_free(manifest->calibration.points);
+    fmi_free(manifest->calibration.genuine);
     memset(manifest, 0, sizeof *manifest);
 }

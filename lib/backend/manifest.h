@@ -7,12 +7,30 @@
 
 typedef struct fmi_calibration_point {
     double fmr, score;
+    double low, high; /* interval of fmr; 0 and 0 where it is not told */
 } fmi_calibration_point;
+
+/* Behind the points: of the share `fmr` of impostor comparisons with at least `score`, those above
+ * it follow a generalised Pareto distribution. */
+typedef struct fmi_calibration_tail {
+    bool present;
+    int64_t exceedances;
+    double score, fmr, shape, scale;
+    /* of log fmr, shape and log scale: 11 12 13 22 23 33 */
+    double covariance[6];
+} fmi_calibration_tail;
+
+typedef struct fmi_calibration_miss {
+    double fnmr, score; /* share of genuine comparisons below score */
+} fmi_calibration_miss;
 
 typedef struct fmi_calibration {
     int64_t impostor_comparisons;
     size_t count;                  /* 0: no calibration; else >= 2 */
     fmi_calibration_point *points; /* fmr strictly falling, score strictly rising */
+    fmi_calibration_tail tail;
+    size_t genuine_count;          /* 0: not told; else >= 2 */
+    fmi_calibration_miss *genuine; /* both strictly rising */
 } fmi_calibration;
 
 /* The picture that a network takes. */

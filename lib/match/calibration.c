@@ -5,9 +5,14 @@
  * the table's beginning is the best guess there is, and rates that high are no one's operating
  * point.
  *
- * Behind the last point nothing was measured. A rate is never told lower than the last one. A
- * threshold is, if the caller asks for it: along the line from the last point to that of a rate ten
- * times higher, since the last two points alone may rest on a handful of comparisons. */
+ * Behind the last point the tail goes on, a generalised Pareto distribution that was fitted to the
+ * highest scores, from the last point's rate, so that there is no step. It is believed down to a
+ * tenth of what one comparison of those measured stands for: no lower rate is told, and no
+ * threshold for one unless the caller asks for it.
+ *
+ * A calibration without a tail is believed to its last point. Where a threshold behind it is asked
+ * for, it lies on the line from the last point to that of a rate ten times higher, since the last
+ * two points alone may rest on a handful of comparisons. */
 #include "core/error.h"
 #include "match/metric.h"
 #include <float.h>
@@ -52,19 +57,45 @@ static double score_within(const fmi_calibration *c, double fmr)
     return score_on_line(&c->points[i], &c->points[i + 1], fmr);
 }
 
+/* The share of the tail's exceedances above a score; 0 behind its end. */
+static double tail_share(const fmi_calibration_tail *t, double score)
+{
+    double z = (score - t->score) / t->scale, inside = 1 + t->shape * z;
+    if (fabs(t->shape) < 1e-9)
+        return exp(-z);
+    return inside > 0 ? pow(inside, -1 / t->shape) : 0;
+}
+
+static double tail_score(const fmi_calibration_tail *t, double share)
+{
+    double z = fabs(t->shape) < 1e-9 ? -log(share) : expm1(-t->shape * log(share)) / t->shape;
+    return t->score + t->scale * z;
+}
+
 static double score_beyond(const fmi_calibration *c, double fmr)
 {
     fmi_calibration_point last = c->points[c->count - 1], higher;
+    if (c->tail.present)
+        return tail_score(&c->tail, fmr / last.fmr * tail_share(&c->tail, last.score));
     higher.fmr = fmin(10 * last.fmr, c->points[0].fmr);
     higher.score = score_within(c, higher.fmr);
     return score_on_line(&last, &higher, fmr);
+}
+
+double fmi_calibration_min_fmr(const fmi_calibration *c)
+{
+    if (c->count == 0)
+        return 0;
+    if (!c->tail.present)
+        return c->points[c->count - 1].fmr;
+    return fmin(c->points[c->count - 1].fmr, 1 / (10 * (double)c->impostor_comparisons));
 }
 
 fm_status fmi_calibration_threshold(const fmi_manifest *manifest, double fmr, bool extrapolate,
                                     float *threshold, fm_error *err)
 {
     const fmi_calibration *c = &manifest->calibration;
-    double lowest;
+    double lowest, last;
     if (!(fmr > 0 && fmr < 1))
         return fmi_fail(err, FM_E_INVALID_ARGUMENT,
                         "false match rate %g is not between 0 and 1 (both excluded)", fmr);
@@ -72,25 +103,114 @@ fm_status fmi_calibration_threshold(const fmi_manifest *manifest, double fmr, bo
         return fmi_fail(err, FM_E_STATE,
                         "model %s has no calibration: give a threshold instead of a rate",
                         manifest->name);
-    lowest = c->points[c->count - 1].fmr;
+    lowest = fmi_calibration_min_fmr(c);
+    last = c->points[c->count - 1].fmr;
     if (fmr < lowest && !extrapolate)
         return fmi_fail(err, FM_E_LIMIT,
                         "false match rate %g is below %g, the lowest that the calibration of model "
-                        "%s can vouch for: give a higher rate or a threshold",
+                        "%s can vouch for: give a higher rate, a threshold, or ask to extrapolate",
                         fmr, lowest, manifest->name);
-    *threshold = threshold_to_float(fmr < lowest ? score_beyond(c, fmr) : score_within(c, fmr));
+    *threshold = threshold_to_float(fmr < last ? score_beyond(c, fmr) : score_within(c, fmr));
     return FM_OK;
+}
+
+/* The first of the two points whose line holds at a score that is not behind the last. */
+static size_t line_at(const fmi_calibration *c, double score)
+{
+    size_t i = 0;
+    while (i + 2 < c->count && score >= c->points[i + 1].score)
+        i++;
+    return i;
 }
 
 double fmi_calibration_fmr(const fmi_manifest *manifest, float score)
 {
     const fmi_calibration *c = &manifest->calibration;
-    size_t i = 0;
+    const fmi_calibration_point *last;
+    size_t i;
     if (c->count == 0)
         return NAN;
-    if (score >= c->points[c->count - 1].score)
-        return c->points[c->count - 1].fmr;
-    while (i + 2 < c->count && score >= c->points[i + 1].score)
-        i++;
+    last = &c->points[c->count - 1];
+    if (score >= last->score && c->tail.present)
+        return fmax(fmi_calibration_min_fmr(c),
+                    last->fmr * tail_share(&c->tail, score) / tail_share(&c->tail, last->score));
+    if (score >= last->score)
+        return last->fmr;
+    i = line_at(c, score);
     return fmin(1, fmr_on_line(&c->points[i], &c->points[i + 1], score));
+}
+
+/* The standard error of the logarithm of the tail's rate, by the gradient of
+ * log fmr - log(1 + shape z) / shape in log fmr, shape and log scale. */
+static double tail_error(const fmi_calibration_tail *t, double score)
+{
+    const double *c = t->covariance;
+    double z = (score - t->score) / t->scale, inside = 1 + t->shape * z;
+    double by_shape = fabs(t->shape) < 1e-9
+                          ? z * z / 2
+                          : log(inside) / (t->shape * t->shape) - z / (t->shape * inside);
+    double by_scale = z / inside;
+    double variance = c[0] + 2 * c[1] * by_shape + 2 * c[2] * by_scale +
+                      c[3] * by_shape * by_shape + 2 * c[4] * by_shape * by_scale +
+                      c[5] * by_scale * by_scale;
+    return sqrt(fmax(0, variance));
+}
+
+static void tail_interval(const fmi_calibration *c, float score, double fmr, double *low,
+                          double *high)
+{
+    static const double NORMAL_95 = 1.959963984540054;
+    double lowest = fmi_calibration_min_fmr(c), at = score, width;
+    bool behind = fmr <= lowest;
+    if (behind)
+        at = score_beyond(c, lowest);
+    width = exp(NORMAL_95 * tail_error(&c->tail, at));
+    *low = behind ? 0 : fmr / width;
+    *high = fmin(1, fmr * width);
+}
+
+/* A side of the interval goes like the rate: along a line of its logarithm. */
+static double side_on_line(const fmi_calibration_point *p, const fmi_calibration_point *q, double a,
+                           double b, double score)
+{
+    double share = (score - p->score) / (q->score - p->score);
+    return a > 0 && b > 0 ? fmin(1, a * exp(share * (log(b) - log(a)))) : 0;
+}
+
+void fmi_calibration_interval(const fmi_manifest *manifest, float score, double *low, double *high)
+{
+    const fmi_calibration *c = &manifest->calibration;
+    const fmi_calibration_point *p, *q;
+    *low = *high = NAN;
+    if (c->count == 0)
+        return;
+    if (score >= c->points[c->count - 1].score && c->tail.present) {
+        tail_interval(c, score, fmi_calibration_fmr(manifest, score), low, high);
+        return;
+    }
+    p = &c->points[line_at(c, score)];
+    q = p + 1;
+    if (p->high == 0 || q->high == 0)
+        return;
+    *low = side_on_line(p, q, p->low, q->low, score);
+    *high = side_on_line(p, q, p->high, q->high, score);
+}
+
+double fmi_calibration_fnmr(const fmi_manifest *manifest, float score)
+{
+    const fmi_calibration *c = &manifest->calibration;
+    const fmi_calibration_miss *p = c->genuine, *q;
+    size_t i = 0;
+    if (c->genuine_count == 0)
+        return NAN;
+    if (score <= p[0].score)
+        return p[0].fnmr;
+    if (score >= p[c->genuine_count - 1].score)
+        return p[c->genuine_count - 1].fnmr;
+    while (score >= p[i + 1].score)
+        i++;
+    p += i;
+    q = p + 1;
+    return p->fnmr *
+           exp((score - p->score) / (q->score - p->score) * (log(q->fnmr) - log(p->fnmr)));
 }

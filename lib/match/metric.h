@@ -8,11 +8,16 @@
  * float32[manifest->embedding.dim]. */
 float fmi_metric_score(const fmi_manifest *manifest, const float *a, const float *b);
 
-/* calibration.c. extrapolate: continue the last decade's line below the table's end instead of
- * FM_E_LIMIT. FM_E_STATE without a calibration. */
+/* calibration.c. extrapolate: below the lowest rate that the calibration can vouch for, the tail
+ * (or without one the last decade's line) instead of FM_E_LIMIT. FM_E_STATE without a calibration.
+ */
 fm_status fmi_calibration_threshold(const fmi_manifest *manifest, double fmr, bool extrapolate,
                                     float *threshold, fm_error *err);
-double fmi_calibration_fmr(const fmi_manifest *manifest,
-                           float score); /* NaN without a calibration */
+double fmi_calibration_min_fmr(const fmi_calibration *c); /* 0 without a calibration */
+
+/* NaN where the calibration does not tell. The interval of fmr is of 95 %. */
+double fmi_calibration_fmr(const fmi_manifest *manifest, float score);
+void fmi_calibration_interval(const fmi_manifest *manifest, float score, double *low, double *high);
+double fmi_calibration_fnmr(const fmi_manifest *manifest, float score);
 
 #endif

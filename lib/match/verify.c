@@ -24,7 +24,10 @@ static fm_status check_point(int32_t use_threshold, float threshold, double rate
 
 fm_status fmi_verify_options_check(const fm_verify_options *options, fm_error *err)
 {
-    return check_point(options->use_threshold, options->threshold, options->fmr, "fmr", err);
+    fm_status status = fmi_flag_check(options->extrapolate, "extrapolate", err);
+    return status == FM_OK
+               ? check_point(options->use_threshold, options->threshold, options->fmr, "fmr", err)
+               : status;
 }
 
 fm_status fmi_identify_options_check(const fm_identify_options *options, fm_error *err)
@@ -43,7 +46,7 @@ fm_status fmi_verify_threshold(const fmi_manifest *manifest, const fm_verify_opt
     if (status != FM_OK)
         return status;
     if (!options->use_threshold)
-        return fmi_calibration_threshold(manifest, fmr, false, threshold, err);
+        return fmi_calibration_threshold(manifest, fmr, options->extrapolate != 0, threshold, err);
     *threshold = options->threshold;
     return FM_OK;
 }
@@ -55,6 +58,11 @@ void fmi_verify_decide(const fmi_manifest *manifest, float score, float threshol
     out->score = score;
     out->threshold = threshold;
     out->fmr = fmi_calibration_fmr(manifest, score);
+    fmi_calibration_interval(manifest, score, &out->fmr_low, &out->fmr_high);
+    out->threshold_fmr = fmi_calibration_fmr(manifest, threshold);
+    fmi_calibration_interval(manifest, threshold, &out->threshold_fmr_low,
+                             &out->threshold_fmr_high);
+    out->threshold_fnmr = fmi_calibration_fnmr(manifest, threshold);
 }
 
 fm_status fmi_identify_threshold(const fmi_manifest *manifest, const fm_identify_options *options,

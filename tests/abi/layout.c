@@ -183,12 +183,19 @@ static void print_compare(void)
     FIELD(fm_verify_options, fmr);
     FIELD(fm_verify_options, threshold);
     FIELD(fm_verify_options, aligned);
+    FIELD(fm_verify_options, extrapolate);
     TYPE(fm_verification);
     FIELD(fm_verification, struct_size);
     FIELD(fm_verification, match);
     FIELD(fm_verification, score);
     FIELD(fm_verification, threshold);
     FIELD(fm_verification, fmr);
+    FIELD(fm_verification, fmr_low);
+    FIELD(fm_verification, fmr_high);
+    FIELD(fm_verification, threshold_fmr);
+    FIELD(fm_verification, threshold_fmr_low);
+    FIELD(fm_verification, threshold_fmr_high);
+    FIELD(fm_verification, threshold_fnmr);
 }
 
 static void print_gallery(void)
@@ -382,6 +389,52 @@ static void print_evaluate(void)
     FIELD(fm_pairs_report, threshold);
 }
 
+static void print_evaluation(void)
+{
+    CONSTANT(FM_LIMIT_COMPARISONS);
+    CONSTANT(FM_LIMIT_PEOPLE);
+    TYPE(fm_rate);
+    FIELD(fm_rate, value);
+    FIELD(fm_rate, low);
+    FIELD(fm_rate, high);
+    FIELD(fm_rate, hits);
+    FIELD(fm_rate, trials);
+    TYPE(fm_failures);
+    CONSTANT(FM_FAILURES_LEAVE_OUT);
+    CONSTANT(FM_FAILURES_COUNT);
+    TYPE(fm_evaluation_options);
+    FIELD(fm_evaluation_options, struct_size);
+    FIELD(fm_evaluation_options, failures);
+    FIELD(fm_evaluation_options, confidence);
+    TYPE(fm_evaluation_report);
+    FIELD(fm_evaluation_report, struct_size);
+    FIELD(fm_evaluation_report, people);
+    FIELD(fm_evaluation_report, genuine);
+    FIELD(fm_evaluation_report, impostor);
+    FIELD(fm_evaluation_report, genuine_failed);
+    FIELD(fm_evaluation_report, impostor_failed);
+    FIELD(fm_evaluation_report, eer);
+    FIELD(fm_evaluation_report, eer_low);
+    FIELD(fm_evaluation_report, eer_high);
+    FIELD(fm_evaluation_report, eer_threshold);
+    FIELD(fm_evaluation_report, lowest);
+    FIELD(fm_evaluation_report, highest);
+    TYPE(fm_operating_point);
+    FIELD(fm_operating_point, struct_size);
+    FIELD(fm_operating_point, threshold);
+    FIELD(fm_operating_point, fmr);
+    FIELD(fm_operating_point, fnmr);
+    TYPE(fm_calibration_options);
+    FIELD(fm_calibration_options, struct_size);
+    FIELD(fm_calibration_options, reserved);
+    FIELD(fm_calibration_options, dataset);
+    TYPE(fm_det_point);
+    FIELD(fm_det_point, fmr);
+    FIELD(fm_det_point, fnmr);
+    FIELD(fm_det_point, threshold);
+    FIELD(fm_det_point, reserved);
+}
+
 int main(void)
 {
     print_status();
@@ -397,5 +450,6 @@ int main(void)
     print_transfer();
     print_quality();
     print_evaluate();
+    print_evaluation();
     return 0;
 }

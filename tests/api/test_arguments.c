@@ -47,6 +47,11 @@ typedef struct outputs {
     fm_face_quality quality;
     GROWN(fm_pairs_report) report;
     GROWN(fm_transfer) transfer;
+    GROWN(fm_evaluation_report) figures;
+    GROWN(fm_operating_point) point;
+    fm_evaluation *evaluation;
+    fm_det_point curve[16];
+    int64_t bins[2][4];
 } outputs;
 
 typedef struct inputs {
@@ -100,6 +105,8 @@ static void set_sizes(void)
     out.gate_report.head.struct_size = sizeof out.gate_report.head;
     out.report.head.struct_size = sizeof out.report.head;
     out.transfer.head.struct_size = sizeof out.transfer.head;
+    out.figures.head.struct_size = sizeof out.figures.head;
+    out.point.head.struct_size = sizeof out.point.head;
 }
 
 static fm_error *begin(int form)
@@ -436,6 +443,8 @@ static void test_inits(void **state)
     INIT(fm_enroll_options);
     INIT(fm_transfer_options);
     INIT(fm_identify_options);
+    INIT(fm_evaluation_options);
+    INIT(fm_calibration_options);
     assert_int_equal(failures, 0);
 }
 
@@ -446,6 +455,7 @@ static void test_frees_take_null(void **state)
     RETURNS(fm_model_free(NULL));
     RETURNS(fm_session_free(NULL));
     RETURNS(fm_gallery_close(NULL));
+    RETURNS(fm_evaluation_free(NULL));
 }
 
 static void test_image_load(void **state)
@@ -854,6 +864,7 @@ static void test_embed_many(void **state)
 #define VERIFY_OPTIONS(call)                                                                       \
     do {                                                                                           \
         OPTION_SIZES(fm_verify_options, call);                                                     \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_verify_options, extrapolate = 2, call);                   \
         OPTION(FM_E_INVALID_ARGUMENT, fm_verify_options, fmr = NAN, call);                         \
         OPTION(FM_E_INVALID_ARGUMENT, fm_verify_options, fmr = INFINITY, call);                    \
         OPTION(FM_E_INVALID_ARGUMENT, fm_verify_options, fmr = -1e-4, call);                       \
@@ -1559,6 +1570,162 @@ static void test_evaluate(void **state)
     assert_int_equal(failures, 0);
 }
 
+/* Free what a row made, if it made one. */
+static fm_status new_evaluation(const fm_evaluation_options *options, fm_error *err)
+{
+    fm_status status = fm_evaluation_new(&out.evaluation, options, err);
+    if (status == FM_OK) {
+        fm_evaluation_free(out.evaluation);
+        memset(&out.evaluation, 0xA5, sizeof out.evaluation);
+    }
+    return status;
+}
+
+static void test_evaluation_new(void **state)
+{
+    (void)state;
+    REFUSED(fm_evaluation_new(NULL, NULL, err));
+    GIVES(FM_OK, new_evaluation(NULL, err));
+    OPTION_SIZES(fm_evaluation_options, new_evaluation(options, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_evaluation_options, failures = 2,
+           new_evaluation(options, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_evaluation_options, failures = -1,
+           new_evaluation(options, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_evaluation_options, confidence = 1,
+           new_evaluation(options, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_evaluation_options, confidence = 0.4,
+           new_evaluation(options, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_evaluation_options, confidence = NAN,
+           new_evaluation(options, err));
+    assert_int_equal(failures, 0);
+}
+
+static fm_evaluation *some_evaluation(const float *scores, const uint8_t *genuine,
+                                      const int32_t *first, const int32_t *second)
+{
+    fm_evaluation *e = NULL;
+    fm_error err = {sizeof err, 0, ""};
+    assert_int_equal(fm_evaluation_new(&e, NULL, &err), FM_OK);
+    assert_int_equal(fm_evaluation_add(e, scores, genuine, first, second, 4, &err), FM_OK);
+    return e;
+}
+
+static void test_evaluation_add(void **state)
+{
+    float scores[] = {0.9f, 0.1f, 0.8f, NAN}, bad_scores[] = {0.9f, -INFINITY, 0.8f, 0.2f};
+    uint8_t genuine[] = {1, 0, 1, 0}, odd[] = {1, 0, 2, 0};
+    int32_t first[] = {0, 0, 1, 2}, second[] = {0, 1, 1, 1}, negative[] = {0, 0, -1, 2};
+    int32_t large[] = {0, 0, 1, FM_LIMIT_PEOPLE}, other[] = {1, 1, 1, 1};
+    fm_evaluation *e = some_evaluation(scores, genuine, first, second);
+    (void)state;
+    REFUSED(fm_evaluation_add(NULL, scores, genuine, first, second, 4, err));
+    REFUSED(fm_evaluation_add(e, NULL, genuine, first, second, 4, err));
+    REFUSED(fm_evaluation_add(e, scores, NULL, first, second, 4, err));
+    REFUSED(fm_evaluation_add(e, scores, genuine, NULL, second, 4, err));
+    REFUSED(fm_evaluation_add(e, scores, genuine, first, NULL, 4, err));
+    REFUSED(fm_evaluation_add(e, scores, genuine, NULL, NULL, 4, err));
+    REFUSED(fm_evaluation_add(e, bad_scores, genuine, first, second, 4, err));
+    REFUSED(fm_evaluation_add(e, scores, odd, first, second, 4, err));
+    REFUSED(fm_evaluation_add(e, scores, genuine, negative, second, 4, err));
+    REFUSED(fm_evaluation_add(e, scores, genuine, large, second, 4, err));
+    REFUSED(fm_evaluation_add(e, scores, genuine, other, second, 4, err));
+    GIVES(FM_E_LIMIT, fm_evaluation_add(e, scores, genuine, first, second, SIZE_MAX, err));
+    GIVES(FM_E_LIMIT,
+          fm_evaluation_add(e, scores, genuine, first, second, FM_LIMIT_COMPARISONS, err));
+    GIVES(FM_OK, fm_evaluation_add(e, NULL, NULL, NULL, NULL, 0, err));
+    GIVES(FM_OK, fm_evaluation_add(e, scores, genuine, first, second, 4, err));
+    fm_evaluation_free(e);
+    assert_int_equal(failures, 0);
+}
+
+static void test_evaluation_read(void **state)
+{
+    float scores[] = {0.9f, 0.1f, 0.8f, 0.2f};
+    uint8_t genuine[] = {1, 0, 1, 0}, strangers[] = {0, 0, 0, 0};
+    fm_evaluation *e = some_evaluation(scores, genuine, NULL, NULL);
+    fm_evaluation *half = some_evaluation(scores, strangers, NULL, NULL);
+    int64_t *bins = out.bins[0], *more = out.bins[1];
+    (void)state;
+    REFUSED(fm_evaluation_describe(NULL, &out.figures.head, err));
+    REFUSED(fm_evaluation_describe(e, NULL, err));
+    GIVES(FM_E_STATE, fm_evaluation_describe(half, &out.figures.head, err));
+    OUTPUT_SIZES(figures, fm_evaluation_describe(e, &out.figures.head, err));
+    REFUSED(fm_evaluation_at_threshold(NULL, 0.5f, &out.point.head, err));
+    REFUSED(fm_evaluation_at_threshold(e, NAN, &out.point.head, err));
+    REFUSED(fm_evaluation_at_threshold(e, INFINITY, &out.point.head, err));
+    REFUSED(fm_evaluation_at_threshold(e, 0.5f, NULL, err));
+    GIVES(FM_E_STATE, fm_evaluation_at_threshold(half, 0.5f, &out.point.head, err));
+    OUTPUT_SIZES(point, fm_evaluation_at_threshold(e, 0.5f, &out.point.head, err));
+    REFUSED(fm_evaluation_at_fmr(NULL, 0.5, &out.point.head, err));
+    REFUSED(fm_evaluation_at_fmr(e, 0.5, NULL, err));
+    REFUSED(fm_evaluation_at_fmr(e, 0, &out.point.head, err));
+    REFUSED(fm_evaluation_at_fmr(e, 1, &out.point.head, err));
+    REFUSED(fm_evaluation_at_fmr(e, NAN, &out.point.head, err));
+    GIVES(FM_E_LIMIT, fm_evaluation_at_fmr(e, 0.4, &out.point.head, err));
+    GIVES(FM_E_STATE, fm_evaluation_at_fmr(half, 0.5, &out.point.head, err));
+    OUTPUT_SIZES(point, fm_evaluation_at_fmr(e, 0.5, &out.point.head, err));
+    REFUSED(fm_evaluation_curve(NULL, out.curve, 16, &out.count, err));
+    REFUSED(fm_evaluation_curve(e, NULL, 16, &out.count, err));
+    REFUSED(fm_evaluation_curve(e, out.curve, 16, NULL, err));
+    REFUSED(fm_evaluation_curve(e, out.curve, 7, &out.count, err));
+    GIVES(FM_E_STATE, fm_evaluation_curve(half, out.curve, 16, &out.count, err));
+    GIVES(FM_OK, fm_evaluation_curve(e, out.curve, 16, &out.count, err));
+    REFUSED(fm_evaluation_histogram(NULL, 0, 1, 4, bins, more, err));
+    REFUSED(fm_evaluation_histogram(e, NAN, 1, 4, bins, more, err));
+    REFUSED(fm_evaluation_histogram(e, 0, INFINITY, 4, bins, more, err));
+    REFUSED(fm_evaluation_histogram(e, 1, 1, 4, bins, more, err));
+    REFUSED(fm_evaluation_histogram(e, 0, 1, 0, bins, more, err));
+    REFUSED(fm_evaluation_histogram(e, 0, 1, 65537, bins, more, err));
+    REFUSED(fm_evaluation_histogram(e, 0, 1, 4, NULL, more, err));
+    REFUSED(fm_evaluation_histogram(e, 0, 1, 4, bins, NULL, err));
+    GIVES(FM_E_STATE, fm_evaluation_histogram(half, 0, 1, 4, bins, more, err));
+    GIVES(FM_OK, fm_evaluation_histogram(e, 0, 1, 4, bins, more, err));
+    fm_evaluation_free(e);
+    fm_evaluation_free(half);
+    assert_int_equal(failures, 0);
+}
+
+static void test_calibrate(void **state)
+{
+    enum { N = 4000 };
+    static float scores[N];
+    static uint8_t genuine[N];
+    static char text[65536];
+    float few[] = {0.9f, 0.1f, 0.8f, 0.2f};
+    uint8_t kinds[] = {1, 0, 1, 0};
+    fm_evaluation *e = NULL, *small = some_evaluation(few, kinds, NULL, NULL), *counted = NULL;
+    fm_evaluation_options count;
+    (void)state;
+    for (size_t i = 0; i < N; i++) {
+        scores[i] = (float)i / N;
+        genuine[i] = i % 2;
+    }
+    fm_evaluation_options_init(&count, sizeof count);
+    count.failures = FM_FAILURES_COUNT;
+    assert_int_equal(fm_evaluation_new(&e, NULL, NULL), FM_OK);
+    assert_int_equal(fm_evaluation_new(&counted, &count, NULL), FM_OK);
+    assert_int_equal(fm_evaluation_add(e, scores, genuine, NULL, NULL, N, NULL), FM_OK);
+    assert_int_equal(fm_evaluation_add(counted, scores, genuine, NULL, NULL, N, NULL), FM_OK);
+    REFUSED(fm_calibrate(NULL, NULL, text, sizeof text, NULL, err));
+    REFUSED(fm_calibrate(counted, NULL, text, sizeof text, NULL, err));
+    GIVES(FM_E_STATE, fm_calibrate(small, NULL, text, sizeof text, NULL, err));
+    GIVES(FM_E_BUFFER_TOO_SMALL, fm_calibrate(e, NULL, NULL, 0, NULL, err));
+    GIVES(FM_E_BUFFER_TOO_SMALL, fm_calibrate(e, NULL, out.text, 16, NULL, err));
+    GIVES(FM_OK, fm_calibrate(e, NULL, text, sizeof text, &out.count, err));
+    OPTION_SIZES(fm_calibration_options, fm_calibrate(e, options, text, sizeof text, NULL, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_calibration_options, reserved = 1,
+           fm_calibrate(e, options, text, sizeof text, NULL, err));
+    for (size_t i = 0; i < NOT_UTF8; i++)
+        OPTION(FM_E_INVALID_ARGUMENT, fm_calibration_options, dataset = not_utf8[i],
+               fm_calibrate(e, options, text, sizeof text, NULL, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_calibration_options, dataset = "a\nb",
+           fm_calibrate(e, options, text, sizeof text, NULL, err));
+    fm_evaluation_free(e);
+    fm_evaluation_free(small);
+    fm_evaluation_free(counted);
+    assert_int_equal(failures, 0);
+}
+
 /* Runs last: has every function of the map been in a row? */
 static void test_all_functions_are_in_the_table(void **state)
 {
@@ -1624,6 +1791,10 @@ int main(void)
         TEST(test_gallery_recall),
         TEST(test_verify_identity),
         TEST(test_evaluate),
+        TEST(test_evaluation_new),
+        TEST(test_evaluation_add),
+        TEST(test_evaluation_read),
+        TEST(test_calibrate),
         TEST(test_all_functions_are_in_the_table),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

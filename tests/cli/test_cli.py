@@ -140,7 +140,8 @@ class Case(unittest.TestCase):
 
 
 class Verify(Case):
-    KEYS = {"match", "score", "threshold", "fmr", "model"}
+    KEYS = {"match", "score", "threshold", "fmr", "fmr_low", "fmr_high", "threshold_fmr",
+            "threshold_fmr_low", "threshold_fmr_high", "threshold_fnmr", "model"}
 
     def check(self, answer, *args):
         result = self.result(YES if answer else NO, "verify", *args)
@@ -825,7 +826,9 @@ class Evaluate(Case):
         self.assertEqual((report["pairs"], report["folds"], report["photographs"]), (4, 2, 4))
         self.assertEqual((report["accuracy"], report["eer"], report["undetected"]), (1, 0, 0))
         # Two impostor pairs cannot vouch for a rate of 1 in 100.
-        self.assertEqual(report["tar_at_far"], {"1e-2": None, "1e-3": None})
+        self.assertEqual(report["tar_at_far"],
+                         dict.fromkeys(("1e-1", "1e-2", "1e-3", "1e-4", "1e-5", "1e-6")))
+        self.assertEqual(report["operating_points"], [])
 
     def test_threads_do_not_change_figures(self):
         reports = [self.evaluate(YES, self.PAIRS, "--threads", n)[0] for n in ("1", "4")]
@@ -859,6 +862,116 @@ class Evaluate(Case):
         answer, = self.evaluate(ERROR, "1 1\nobama 1 9\nobama 1 biden 1\n")
         self.assertEqual(answer["error"], "FM_E_NOT_FOUND")
         self.assertIn("obama_0009.jpg", answer["message"])
+
+    def test_failures_are_left_out_or_errors(self):
+        self.path("in/obama/obama_0009.png", grey_png(200, 150))
+        pairs = "1 2\nobama 1 2\nobama 1 9\nobama 1 biden 1\nobama 2 biden 1\n"
+        left_out, = self.evaluate(YES, pairs)
+        errors, = self.evaluate(YES, pairs, "--failures", "error")
+        self.assertEqual((left_out["genuine"], left_out["genuine_failed"]), (2, 1))
+        self.assertEqual(left_out["eer"], 0)
+        self.assertEqual((errors["genuine"], errors["failures"]), (2, "error"))
+        self.assertGreater(errors["calibrated_points"][0]["fnmr"]["value"], 0.4)
+        self.assertEqual(left_out["accuracy"], errors["accuracy"])  # LFW's protocol
+
+
+class AllPairs(Case):
+    PHOTOS = ("obama/a", "obama"), ("obama/b", "obama2"), ("obama/c", "obama3"), ("biden/a", "biden")
+
+    def setUp(self):
+        super().setUp()
+        for target, source in self.PHOTOS:
+            os.makedirs(os.path.dirname(self.path(f"in/{target}")), exist_ok=True)
+            shutil.copy(photo(source + ".jpg"), self.path(f"in/{target}.jpg"))
+
+    def evaluate(self, status, *args):
+        return self.result(status, "evaluate", "all-pairs", "--images", self.path("in"), *args)
+
+    def test_counts(self):
+        report = self.evaluate(YES)
+        self.assertEqual((report["genuine"], report["impostor"], report["people"]), (3, 3, 2))
+        self.assertEqual((report["eer"], report["photographs"]), (0, 4))
+        rate = report["calibrated_points"][0]["fnmr"]
+        self.assertEqual((rate["hits"], rate["trials"], rate["low"]), (0, 3, 0))
+        self.assertAlmostEqual(rate["high"], 1 - 0.025 ** (1 / 3), delta=1e-6)
+
+    def test_cache_is_used_and_guarded(self):
+        cache = self.path("cache")
+        first = self.evaluate(YES, "--embeddings", cache)
+        self.assertEqual(os.stat(cache).st_mode & 0o777, 0o600)
+        # A photograph that cannot be read any more is not missed as long as its file looks the same.
+        name = self.path("in/biden/a.jpg")
+        before = os.stat(name)
+        with open(name, "r+b") as file:
+            file.write(bytes(before.st_size))
+        os.utime(name, ns=(before.st_atime_ns, before.st_mtime_ns))
+        again = self.evaluate(YES, "--embeddings", cache)
+        for report in (first, again):
+            del report["seconds"]
+        self.assertEqual(first, again)
+        shutil.copy(photo("obama.jpg"), name)
+        self.assertGreater(self.evaluate(YES, "--embeddings", cache)["eer"], 0)
+
+    def test_cache_of_another_model_is_refused(self):
+        cache = self.path("cache")
+        self.evaluate(YES, "--embeddings", cache)
+        for options in (("--model", "dlib-resnet-v1"), ("--flip",), ("--min-face", "30")):
+            answer = self.evaluate(ERROR, "--embeddings", cache, *options)
+            self.assertEqual(answer["error"], "FM_E_MODEL_MISMATCH")
+        with open(cache, "rb") as file:
+            good = file.read()
+        for content in (b"", b"FMVECS01" + b"\xff" * 40, good[:-1]):
+            answer = self.evaluate(ERROR, "--embeddings", self.path("bad", content))
+            self.assertEqual(answer["error"], "FM_E_CORRUPT")
+
+    def test_some_people_only(self):
+        answer = self.evaluate(ERROR, "--people", self.path("names", b"obama\n"))
+        self.assertEqual(answer["error"], "FM_E_STATE")
+        self.assertIn("impostor", answer["message"])
+        report = self.evaluate(YES, "--people", self.path("names", b"obama\n\nbiden\nnobody\n"))
+        self.assertEqual(report["people"], 2)
+
+    def test_groups(self):
+        table = self.path("people.csv", b"folder, office ,party\nobama,president,d\nbiden,,d\n")
+        report = self.evaluate(YES, "--attributes", table, "--threshold", "0.3")
+        groups = {(g["attribute"], g["value"]): g for g in report["groups"]}
+        self.assertEqual(set(groups), {("office", "president"), ("party", "d")})
+        self.assertIsNone(groups["office", "president"]["fmr"])
+        self.assertEqual(groups["party", "d"]["fmr"]["trials"], 3)
+        self.assertEqual(groups["party", "d"]["fnmr"]["hits"], 0)
+        for bad in (b"", b"folder\n", b"folder,a\nobama\n", b"folder,a\nobama,x\nobama,y\n",
+                    b'folder,a\n"obama",x\n'):
+            answer = self.evaluate(ERROR, "--attributes", self.path("bad.csv", bad))
+            self.assertIn("bad.csv, line", answer["message"])
+
+    def test_report_is_checked_before_the_work(self):
+        answer = self.evaluate(ERROR, "--report", self.path("page.txt"))
+        self.assertIn(".html", answer["message"])
+        self.assertFalse(os.path.exists(self.path("page.txt")))
+
+    def test_calibration_wants_many(self):
+        answer = self.result(ERROR, "calibrate", "--images", self.path("in"))
+        self.assertEqual(answer["error"], "FM_E_STATE")
+        self.assertIn("too few", answer["message"])
+
+    def test_identify(self):
+        for target, source in (("g/obama/a", "obama"), ("k/obama/b", "obama2"),
+                               ("s/biden/a", "biden")):
+            os.makedirs(os.path.dirname(self.path(target)), exist_ok=True)
+            shutil.copy(photo(source + ".jpg"), self.path(target + ".jpg"))
+        self.path("k/obama/z.png", grey_png(200, 150))
+        folders = ("--gallery-images", self.path("g"), "--known", self.path("k"), "--strangers",
+                   self.path("s"))
+        report = self.result(YES, "evaluate", "identify", *folders)
+        self.assertEqual((report["enrolled"], report["known"], report["strangers"]), (1, 1, 1))
+        self.assertEqual((report["rank_1"], report["undetected"]), (1, 1))
+        self.assertEqual(report["calibrated_points"][1]["fpir"]["hits"], 0)
+        self.assertEqual(report["calibrated_points"][1]["fnir"]["hits"], 0)
+        errors = self.result(YES, "evaluate", "identify", "--failures", "error", *folders)
+        self.assertEqual((errors["known"], errors["rank_1"]), (2, 0.5))
+        answer = self.result(ERROR, "evaluate", "identify", *folders[:4], "--strangers",
+                             self.path("g"))
+        self.assertIn("obama is a stranger", answer["message"])
 
 
 class Others(Case):
@@ -1097,8 +1210,9 @@ class Sealed(Case):
 class Help(Case):
     COMMANDS = ["detect", "embed", "verify", "enroll", "identify", "gallery info", "gallery list",
                 "gallery show", "gallery remove", "gallery export", "gallery import",
-                "gallery compact", "gallery rekey", "gallery shard", "evaluate pairs", "models",
-                "bench", "version", "help"]
+                "gallery compact", "gallery rekey", "gallery shard", "evaluate pairs",
+                "evaluate all-pairs", "evaluate identify", "calibrate", "models", "bench",
+                "version", "help"]
 
     def listed(self, command):
         text = self.expect(YES, *command.split(), "--help")
@@ -1113,7 +1227,8 @@ class Help(Case):
     VALUES = {"json": [], "help": [], "aligned": [], "flip": [], "man": [], "fmr": ["1e-3"],
               "fpir": ["1e-3"], "threshold": ["0.5"], "top": ["3"], "rounds": ["3"],
               "min-face": ["40"], "threads": ["2"], "template": ["1"], "select": ["score"],
-              "on-existing": ["skip"], "index": ["exact"],
+              "on-existing": ["skip"], "index": ["exact"], "failures": ["error"],
+              "extrapolate": [],
               "precision": ["bfloat16"], "quality": [], "no-gate": [], "allow": ["blurred"],
               "other-faces": ["0.3"], "min-size": ["60"], "min-score": ["0.8"],
               "min-sharpness": ["0.1"], "min-brightness": ["20"], "max-brightness": ["240"],

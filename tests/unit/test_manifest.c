@@ -33,6 +33,12 @@
 #define CALIBRATION(points)                                                                        \
     "{" HEAD INPUT ALIGN EMBED METRIC                                                              \
     ",\"calibration\":{\"dataset\":\"d\",\"impostor_comparisons\":10,\"points\":" points "}}"
+#define TWO_POINTS "[{\"fmr\":0.1,\"score\":1},{\"fmr\":0.01,\"score\":2}]"
+#define WITH_TAIL(score, fmr, shape, scale, covariance)                                            \
+    CALIBRATION(TWO_POINTS ",\"tail\":{\"exceedances\":9,\"score\":" score ",\"fmr\":" fmr         \
+                           ",\"shape\":" shape ",\"scale\":" scale ",\"covariance\":" covariance   \
+                           "}")
+#define MISSES(list) CALIBRATION(TWO_POINTS ",\"genuine\":" list)
 #define WEIGHTED(metric, weights)                                                                  \
     "{" HEAD INPUT ALIGN EMBED "\"metric\":\"" metric "\",\"metric_weights\":" weights "}"
 
@@ -311,6 +317,21 @@ static const bad_case bad[] = {
             "calibration.impostor_comparisons is missing"),
     CORRUPT("{" HEAD INPUT ALIGN EMBED METRIC ",\"calibration\":{\"impostor_comparisons\":0}}",
             "calibration.impostor_comparisons"),
+    CORRUPT(CALIBRATION(TWO_POINTS ",\"tail\":7"), "calibration.tail"),
+    CORRUPT(CALIBRATION(TWO_POINTS ",\"tail\":{}"), "calibration.tail.exceedances"),
+    CORRUPT(WITH_TAIL("1.5", "0", "0", "1", "[0,0,0,0,0,0]"), "calibration.tail.fmr"),
+    CORRUPT(WITH_TAIL("1.5", "0.1", "11", "1", "[0,0,0,0,0,0]"), "calibration.tail.shape"),
+    CORRUPT(WITH_TAIL("1.5", "0.1", "0", "0", "[0,0,0,0,0,0]"), "calibration.tail.scale"),
+    CORRUPT(WITH_TAIL("1.5", "0.1", "0", "1", "[0,0,0,0,0]"), "calibration.tail.covariance"),
+    CORRUPT(WITH_TAIL("2.5", "0.1", "0", "1", "[0,0,0,0,0,0]"), "does not reach"),
+    CORRUPT(WITH_TAIL("1.5", "0.1", "-1", "0.5", "[0,0,0,0,0,0]"), "does not reach"),
+    CORRUPT(MISSES("[]"), "calibration.genuine has 0 entries"),
+    CORRUPT(MISSES("[{\"fnmr\":0.1,\"score\":1},{\"fnmr\":0.1,\"score\":2}]"), "entry 2"),
+    CORRUPT(MISSES("[{\"fnmr\":0.1,\"score\":1},{\"fnmr\":0.2,\"score\":1}]"), "entry 2"),
+    CORRUPT(MISSES("[{\"fnmr\":0,\"score\":1},{\"fnmr\":0.2,\"score\":2}]"), "entry 1"),
+    CORRUPT(CALIBRATION("[{\"fmr\":0.1,\"score\":1,\"low\":0.2,\"high\":0.3},"
+                        "{\"fmr\":0.01,\"score\":2}]"),
+            "must rise"),
     CORRUPT(CALIBRATION("7"), "calibration.points must be a list"),
     CORRUPT(CALIBRATION("[]"), "calibration.points has 0 entries"),
     CORRUPT(CALIBRATION("[{\"fmr\":0.1,\"score\":1}]"), "calibration.points has 1 entries"),

@@ -19,7 +19,7 @@ enum { DIM = 3 };
 
 static fm_error err = {sizeof err, 0, ""};
 static float weights[DIM] = {0.5f, 1, 2};
-static fmi_calibration_point points[] = {{1e-1, 0.2}, {1e-2, 0.4}, {1e-4, 0.5}};
+static fmi_calibration_point points[] = {{1e-1, 0.2, 0, 0}, {1e-2, 0.4, 0, 0}, {1e-4, 0.5, 0, 0}};
 
 static fmi_manifest manifest_of(fm_metric metric)
 {
@@ -132,7 +132,7 @@ static float threshold_at(const fmi_manifest *m, double fmr, bool extrapolate)
 static void test_match_calibration_is_exact_at_points(void **state)
 {
     fmi_manifest m = manifest_of(FM_METRIC_COSINE);
-    fmi_calibration_point exact[] = {{1e-1, 0.25}, {1e-2, 0.5}, {1e-3, 0.75}};
+    fmi_calibration_point exact[] = {{1e-1, 0.25, 0, 0}, {1e-2, 0.5, 0, 0}, {1e-3, 0.75, 0, 0}};
     (void)state;
     m.calibration.points = exact;
     for (int i = 0; i < 3; i++) {
@@ -245,7 +245,7 @@ static void test_match_verify_embeddings_decides(void **state)
     static const float a[DIM] = {1, 0, 0}, b[DIM] = {0.45f, 0.8930286f, 0};
     fm_model model = model_of(FM_METRIC_COSINE);
     fm_verify_options options;
-    fm_verification v = {sizeof v, 0, 0, 0, 0};
+    fm_verification v = {.struct_size = sizeof v};
     (void)state;
     fm_verify_options_init(&options, sizeof options);
     fm_assert_status(fm_verify_embeddings(&model, a, b, DIM, NULL, &v, &err), FM_OK, &err);
@@ -269,14 +269,15 @@ static void test_match_verify_embeddings_refuses(void **state)
 {
     static const float a[DIM] = {1, 0, 0}, bad[DIM] = {1, NAN, 0};
     fm_model model = model_of(FM_METRIC_COSINE);
-    fm_verify_options options = {sizeof options, 0, 1e-5, 0, 0};
-    fm_verification v = {sizeof v, 7, 7, 7, 7}, before = v;
+    fm_verify_options options = {.struct_size = sizeof options, .fmr = 1e-5};
+    fm_verification v = {.struct_size = sizeof v, .match = 7, .fmr_low = 7}, before = v;
     (void)state;
     fm_assert_status(fm_verify_embeddings(&model, a, a, DIM, &options, &v, &err), FM_E_LIMIT, &err);
     options.fmr = 1;
     fm_assert_status(fm_verify_embeddings(&model, a, a, DIM, &options, &v, &err),
                      FM_E_INVALID_ARGUMENT, &err);
-    options = (fm_verify_options){sizeof options, 1, 0, NAN, 0};
+    options =
+        (fm_verify_options){.struct_size = sizeof options, .use_threshold = 1, .threshold = NAN};
     fm_assert_status(fm_verify_embeddings(&model, a, a, DIM, &options, &v, &err),
                      FM_E_INVALID_ARGUMENT, &err);
     fm_assert_status(fm_verify_embeddings(&model, a, bad, DIM, NULL, &v, &err),
@@ -295,6 +296,41 @@ static void test_match_verify_embeddings_refuses(void **state)
     fm_assert_status(fm_verify_embeddings(&model, a, a, DIM, &options, &v, &err), FM_OK, &err);
     assert_int_equal(v.match, 1);
     assert_true(isnan(v.fmr));
+}
+
+/* With a tail behind the table, and a table of misses. */
+static void test_match_verify_tells_what_the_calibration_knows(void **state)
+{
+    static const float a[DIM] = {1, 0, 0};
+    static fmi_calibration_miss misses[] = {{0.01, 0.3}, {0.1, 0.5}};
+    fm_model model = model_of(FM_METRIC_COSINE);
+    fmi_calibration *c = &model.manifest.calibration;
+    fm_verify_options options = {.struct_size = sizeof options, .fmr = 1e-3};
+    fm_verification v = {.struct_size = sizeof v};
+    (void)state;
+    fm_assert_status(fm_verify_embeddings(&model, a, a, DIM, &options, &v, &err), FM_OK, &err);
+    assert_true(isnan(v.fmr_low) && isnan(v.threshold_fmr_high) && isnan(v.threshold_fnmr));
+    assert_float_equal(v.threshold_fmr / 1e-3, 1, 1e-4);
+    c->impostor_comparisons = 100000;
+    c->tail = (fmi_calibration_tail){true, 1000, 0.4, 1e-2, 0, 0.02, {1e-2, 0, 0, 0, 0, 0}};
+    c->genuine = misses;
+    c->genuine_count = 2;
+    options.fmr = 1e-5;
+    fm_assert_status(fm_verify_embeddings(&model, a, a, DIM, &options, &v, &err), FM_OK, &err);
+    /* a shape of 0: 0.02 log 10 a decade behind the last point, 1e-4 at 0.5 */
+    assert_float_equal(v.threshold, 0.5 + 0.02 * log(10), 1e-5);
+    assert_float_equal(v.threshold_fmr / 1e-5, 1, 1e-4);
+    assert_float_equal(v.threshold_fmr_high / 1e-5, exp(1.959964 * 0.1), 1e-3);
+    assert_true(v.threshold_fnmr == 0.1);
+    assert_float_equal(v.fmr / 1e-6, 1, 1e-9); /* of a score of 1: the floor, "at most" */
+    assert_true(v.fmr_low == 0 && v.fmr_high > 1e-6);
+    options.fmr = 0.9e-6;
+    fm_assert_status(fm_verify_embeddings(&model, a, a, DIM, &options, &v, &err), FM_E_LIMIT, &err);
+    options.extrapolate = 1;
+    fm_assert_status(fm_verify_embeddings(&model, a, a, DIM, &options, &v, &err), FM_OK, &err);
+    options.extrapolate = 2;
+    fm_assert_status(fm_verify_embeddings(&model, a, a, DIM, &options, &v, &err),
+                     FM_E_INVALID_ARGUMENT, &err);
 }
 
 static void test_match_compare(void **state)
@@ -332,6 +368,7 @@ int main(void)
         cmocka_unit_test(test_match_identify_threshold_follows_the_size),
         cmocka_unit_test(test_match_verify_embeddings_decides),
         cmocka_unit_test(test_match_verify_embeddings_refuses),
+        cmocka_unit_test(test_match_verify_tells_what_the_calibration_knows),
         cmocka_unit_test(test_match_compare),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

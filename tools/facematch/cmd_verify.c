@@ -10,6 +10,7 @@ static fm_verify_options decision(const options *opts)
     fm_verify_options decide;
     fm_verify_options_init(&decide, sizeof decide);
     decide.aligned = opts->aligned;
+    decide.extrapolate = opts->extrapolate;
     if (opts->fmr > 0)
         decide.fmr = opts->fmr;
     if (!isnan(opts->threshold)) {
@@ -23,10 +24,14 @@ static int tell(const context *ctx, const fm_verification *result)
 {
     char rate[128];
     if (ctx->opts->json) {
-        json_t *object =
-            json_pack("{s:b,s:o,s:o,s:o,s:o}", "match", result->match, "score",
-                      out_real(result->score), "threshold", out_real(result->threshold), "fmr",
-                      out_real(result->fmr), "model", out_text(ctx->model.name));
+        json_t *object = json_pack(
+            "{s:b,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "match", result->match, "score",
+            out_real(result->score), "threshold", out_real(result->threshold), "fmr",
+            out_real(result->fmr), "fmr_low", out_real(result->fmr_low), "fmr_high",
+            out_real(result->fmr_high), "threshold_fmr", out_real(result->threshold_fmr),
+            "threshold_fmr_low", out_real(result->threshold_fmr_low), "threshold_fmr_high",
+            out_real(result->threshold_fmr_high), "threshold_fnmr",
+            out_real(result->threshold_fnmr), "model", out_text(ctx->model.name));
         if (object && ctx->opts->id)
             json_object_set_new(object, "id", out_text(ctx->opts->id));
         out_json(object);

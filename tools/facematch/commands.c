@@ -90,11 +90,38 @@ const command COMMANDS[] = {
     {FOR_PAIRS, "evaluate", "pairs", 0, 0, "--images DIR --pairs FILE",
      "measure a model on labelled pairs",
      "Computes accuracy by the protocol of LFW's View 2, the equal error rate, and the share of "
-     "genuine pairs accepted at fixed false accept rates. A pair with a photograph in which no "
-     "face is found counts as not the same person.",
+     "genuine pairs accepted at fixed false accept rates, each with a 95 % interval. For the "
+     "accuracy, a pair with a photograph in which no face is found counts as not the same person.",
      "evaluate pairs --images lfw/images --pairs lfw/pairs.txt\n"
+     "evaluate pairs --report page.html --images lfw/images --pairs lfw/pairs.txt\n"
      "evaluate pairs --json --aligned --images lfw/aligned --pairs lfw/pairs.txt",
      cmd_evaluate_pairs},
+    {FOR_ALL_PAIRS, "evaluate", "all-pairs", 0, 0, "--images DIR",
+     "measure a model on every pair of a folder",
+     "Compares every photograph with every other one, which shows rates down to one in a million "
+     "from a few thousand photographs: FMR and FNMR, at thresholds chosen on these comparisons and "
+     "at those of the model's calibration. The 95 % intervals allow for people being in many "
+     "comparisons.",
+     "evaluate all-pairs --images people\n"
+     "evaluate all-pairs --embeddings my.cache --report page.html --images people\n"
+     "evaluate all-pairs --attributes groups.csv --images people",
+     cmd_evaluate_all_pairs},
+    {FOR_OPEN_SET, "evaluate", "identify", 0, 0, "--gallery-images DIR --known DIR --strangers DIR",
+     "measure finding people among many",
+     "Searches for photographs of enrolled people and of strangers: the share of strangers who are "
+     "given a name (FPIR), that of known people who are not found first (FNIR), and the ranks "
+     "without a threshold (CMC).",
+     "evaluate identify --gallery-images staff --known later --strangers guests",
+     cmd_evaluate_identify},
+    {FOR_CALIBRATE, NULL, "calibrate", 0, 0, "--images DIR", "measure what a model's scores mean",
+     "Compares every photograph with every other one, and tells which share of strangers scores at "
+     "least how high: the calibration of the model's manifest. The more people, the lower the "
+     "rates "
+     "it can vouch for: down to a tenth of one in as many as there are comparisons of two people. "
+     "python3 -m facematch_models calibrate writes it into a model file.",
+     "calibrate --images people --dataset 'staff, 2026' --out calibration.json\n"
+     "calibrate --model dlib-resnet-v1 --people first.txt --images lfw/images",
+     cmd_calibrate},
     {FOR_MODELS, NULL, "models", 0, 0, "", "list the models that are found",
      "Lists the model files of the folders in which models are looked for. Exit status 1: there "
      "is none.",

@@ -40,6 +40,8 @@ static const option_choice REASONS[] = {
     {"unlike_itself", 1 << FM_REFUSAL_UNLIKE_ITSELF},
     {NULL, 0}};
 
+static const option_choice FAILURES[] = {{"leave-out", 0}, {"error", 1}, {NULL, 0}};
+
 #define AT(member)      offsetof(options, member)
 #define FOR_GALLERY_USE (FOR_VERIFY | FOR_ENROLL | FOR_IDENTIFY)
 #define FOR_KEYS                                                                                   \
@@ -97,6 +99,8 @@ const option_spec OPTIONS[] = {
 
     {"fmr", "RATE", OPTION_RATE, AT(fmr), FOR_VERIFY, 0, 1, NULL,
      "False match rate: the share of strangers that may be let through. Default 1e-4."},
+    {"extrapolate", NULL, OPTION_FLAG, AT(extrapolate), FOR_VERIFY, 0, 0, NULL,
+     "Take --fmr below what the calibration can vouch for: the model of its tail decides."},
     {"fpir", "RATE", OPTION_RATE, AT(fpir), FOR_IDENTIFY, 0, 1, NULL,
      "False positive identification rate: the share of strangers that may be given any name at "
      "all. Default 1e-2."},
@@ -150,9 +154,40 @@ const option_spec OPTIONS[] = {
 
     {"images", "DIR", OPTION_TEXT, AT(images), FOR_PAIRS, 0, 0, NULL,
      "The folder of photographs: DIR/NAME/NAME_0001.jpg (or .jpeg, .png, .pgm)."},
+    {"images", "DIR", OPTION_TEXT, AT(images), FOR_ALL_PAIRS | FOR_CALIBRATE, 0, 0, NULL,
+     "The folder of photographs: every picture of every sub-folder; a sub-folder is a person."},
+    {"people", "FILE", OPTION_TEXT, AT(people), FOR_ALL_PAIRS | FOR_CALIBRATE, 0, 0, NULL,
+     "Only the people named in this file, one sub-folder a line."},
     {"pairs", "FILE", OPTION_TEXT, AT(pairs), FOR_PAIRS, 0, 0, NULL,
      "The list of pairs: a first line FOLDS PAIRS, then for each fold PAIRS lines NAME I J of one "
      "person and PAIRS lines NAME1 I NAME2 J of two."},
+    {"gallery-images", "DIR", OPTION_TEXT, AT(gallery_images), FOR_OPEN_SET, 0, 0, NULL,
+     "Who is enrolled: every picture of every sub-folder; a sub-folder is a person."},
+    {"known", "DIR", OPTION_TEXT, AT(known), FOR_OPEN_SET, 0, 0, NULL,
+     "Other photographs of these people, in sub-folders of the same names."},
+    {"strangers", "DIR", OPTION_TEXT, AT(strangers), FOR_OPEN_SET, 0, 0, NULL,
+     "Photographs of people who are not enrolled, likewise."},
+    {"embeddings", "FILE", OPTION_TEXT, AT(embeddings), FOR_MANY, 0, 0, NULL,
+     "Keep embeddings in this file, and take from it what it holds of photographs that have not "
+     "changed. They are biometric data: only you may read it, and you should guard it."},
+    {"failures", "RULE", OPTION_CHOICE, AT(failures), FOR_MANY & ~FOR_CALIBRATE, 0, 0, FAILURES,
+     "Comparisons of a photograph in which no face is found: leave-out (only counted; the rates "
+     "are "
+     "FMR and FNMR; default) or error (they do not match; the rates are FAR and FRR)."},
+    {"report", "OUT.html", OPTION_TEXT, AT(report), FOR_MANY & ~FOR_CALIBRATE, 0, 0, NULL,
+     "Write a page with the figures as charts and the worst mistakes as pictures, and OUT.json "
+     "beside it. It shows faces: only you may read it."},
+    {"attributes", "CSV", OPTION_TEXT, AT(attributes), FOR_ALL_PAIRS, 0, 0, NULL,
+     "Tell the rates of groups of people, too. The first line names the columns; the first column "
+     "is the sub-folder, each other one an attribute."},
+    {"fmr", "RATE", OPTION_RATE, AT(fmr), FOR_ALL_PAIRS, 0, 1, NULL,
+     "Groups are compared at the threshold with this FMR over all comparisons. Default 1e-3."},
+    {"threshold", "SCORE", OPTION_REAL, AT(threshold), FOR_ALL_PAIRS, -FLT_MAX, FLT_MAX, NULL,
+     "Groups are compared at this threshold."},
+    {"dataset", "TEXT", OPTION_TEXT, AT(dataset), FOR_CALIBRATE, 0, 0, NULL,
+     "What the calibration shall say about the photographs. Default: the folder's name."},
+    {"out", "FILE", OPTION_TEXT, AT(out), FOR_CALIBRATE, 0, 0, NULL,
+     "Where to write the calibration. Default: standard output."},
     {"rounds", "N", OPTION_INTEGER, AT(rounds), FOR_BENCH, 1, 1000000, NULL,
      "Time every photograph N times. Default 5."},
 
@@ -167,9 +202,9 @@ const option_spec OPTIONS[] = {
      "Average each embedding with that of the mirrored face; twice the work."},
     {"precision", "TYPE", OPTION_CHOICE, AT(precision), FOR_EMBEDDING, 0, 0, PRECISIONS,
      "Arithmetic of the embedder: float32 (default) or bfloat16."},
-    {"threads", "N", OPTION_INTEGER, AT(threads), FOR_FACES & ~FOR_PAIRS, 1, 256, NULL,
+    {"threads", "N", OPTION_INTEGER, AT(threads), FOR_FACES & ~FOR_MANY, 1, 256, NULL,
      "Cores that the networks may use. Default 1."},
-    {"threads", "N", OPTION_INTEGER, AT(threads), FOR_PAIRS, 1, 256, NULL,
+    {"threads", "N", OPTION_INTEGER, AT(threads), FOR_MANY, 1, 256, NULL,
      "Photographs that are worked on at once. Default: the number of cores."},
 
     {"man", NULL, OPTION_FLAG, AT(man), FOR_HELP, 0, 0, NULL,

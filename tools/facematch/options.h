@@ -28,8 +28,12 @@ enum {
     FOR_GALLERY_COMPACT = 1 << 16,
     FOR_GALLERY_REKEY = 1 << 17,
     FOR_GALLERY_SHARD = 1 << 18,
-    FOR_ALL = (1 << 19) - 1,
-    FOR_EMBEDDING = FOR_EMBED | FOR_VERIFY | FOR_ENROLL | FOR_IDENTIFY | FOR_PAIRS | FOR_BENCH,
+    FOR_ALL_PAIRS = 1 << 19,
+    FOR_OPEN_SET = 1 << 20,
+    FOR_CALIBRATE = 1 << 21,
+    FOR_ALL = (1 << 22) - 1,
+    FOR_MANY = FOR_PAIRS | FOR_ALL_PAIRS | FOR_OPEN_SET | FOR_CALIBRATE,
+    FOR_EMBEDDING = FOR_EMBED | FOR_VERIFY | FOR_ENROLL | FOR_IDENTIFY | FOR_BENCH | FOR_MANY,
     FOR_FACES = FOR_DETECT | FOR_EMBEDDING
 };
 
@@ -41,13 +45,14 @@ typedef struct options {
     const char *const *args;
     size_t args_count;
     const char **words; /* the memory that args points into */
-    bool json, help, man, flip, aligned, quality, no_gate, recall;
+    bool json, help, man, flip, aligned, quality, no_gate, recall, extrapolate;
     const char *model, *detector, *models_dir;
     const char *gallery, *id, *folder, *name, *metadata, *label;
     const char *key_file, *passphrase_file, *new_key_file, *new_passphrase_file;
     const char *file_key, *file_passphrase;
-    const char *draw, *images, *pairs;
-    int64_t precision, selection, on_existing, index;
+    const char *draw, *images, *pairs, *people, *attributes, *embeddings, *report;
+    const char *gallery_images, *known, *strangers, *dataset, *out;
+    int64_t precision, selection, on_existing, index, failures;
     int64_t threads, min_face, top, template_id, rounds;
     int64_t allow; /* reasons, as 1 << fm_refusal */
     double fmr, fpir, threshold;

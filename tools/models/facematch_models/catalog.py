@@ -17,6 +17,8 @@ from .errors import ModelsError
 
 PACKAGE_FOLDER = Path(__file__).parent
 CALIBRATIONS = PACKAGE_FOLDER / "calibrations"
+CALIBRATION_KEYS = ("dataset", "people", "impostor_comparisons", "genuine_comparisons", "points",
+                    "tail", "genuine")
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,11 @@ def port_sha256(*modules: str) -> str:
 
 def calibration_of(name: str, folder: Path = CALIBRATIONS) -> dict[str, Any] | None:
     """The calibration measured for a model, if there is one."""
-    path = folder / f"{name}.json"
+    return read_calibration(folder / f"{name}.json")
+
+
+def read_calibration(path: Path) -> dict[str, Any] | None:
+    """What `facematch calibrate` has written; None where there is no such file."""
     if not path.is_file():
         return None
     try:
@@ -83,7 +89,7 @@ def calibration_of(name: str, folder: Path = CALIBRATIONS) -> dict[str, Any] | N
     found = manifests.calibration_problems(value)
     if found:
         raise ModelsError(f"{path}: {found[0]}")
-    return {key: value[key] for key in ("dataset", "impostor_comparisons", "points")}
+    return {key: value[key] for key in CALIBRATION_KEYS if key in value}
 
 
 def _dlib_points() -> list[list[float]]:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from . import archive
 from . import build as builder
 from . import bundle, catalog, verify
 from .errors import ModelsError
@@ -19,6 +20,7 @@ _EXAMPLES = """examples:
   python3 -m facematch_models combine models/mobilefacenet.pt mine.pt --weights 1,0.8 --out both.pt
   python3 -m facematch_models inspect models/mtcnn.pt --json
   python3 -m facematch_models verify models/*.pt
+  python3 -m facematch_models calibrate calibration.json models/mobilefacenet.pt
 """
 
 
@@ -66,6 +68,11 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("files", nargs="+", type=Path, metavar="FILE")
     command = _add(commands, "inspect", _inspect, "show an archive's manifest and model id")
     command.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    command = _add(commands, "calibrate", _calibrate, "put a calibration, as `facematch calibrate"
+                   " --out` writes it, into an archive; its model id stays")
+    command.add_argument("calibration", type=Path, metavar="JSON")
+    command.add_argument("file", type=Path, metavar="FILE")
+    command.add_argument("--out", type=Path, metavar="OTHER", help="write another archive instead")
     return parser
 
 
@@ -155,6 +162,22 @@ def _inspect(options: argparse.Namespace) -> int:
         shown = verify.inspect(path)
         _show(options, shown, f"{path}\nid {shown['id']}\n{shown['records']} records,"
               f" {shown['bytes']} bytes\n{json.dumps(shown['manifest'], indent=1)}")
+    return 0
+
+
+def _calibrate(options: argparse.Namespace) -> int:
+    calibration = catalog.read_calibration(options.calibration)
+    if calibration is None:
+        raise ModelsError(f"{options.calibration}: no such file")
+    records = archive.read_records(options.file)
+    manifest = archive.manifest_of(records)
+    if manifest.get("kind") != "embedder":
+        raise ModelsError(f"{options.file}: not an embedder")
+    manifest["calibration"] = calibration
+    path = options.out or options.file
+    archive.write(path, records, manifest)
+    identity = archive.model_id(records, manifest)
+    _show(options, {"path": str(path), "id": identity}, f"{path}  {identity}")
     return 0
 
 

@@ -197,7 +197,30 @@ def calibration_problems(value: Any) -> list[str]:
         found.append("calibration: a false match rate is not in (0, 1]")
     if any(a["score"] < b["score"] for a, b in zip(ordered, ordered[1:])):
         found.append("calibration: a lower false match rate has a lower score")
+    return found + _tail_problems(value.get("tail")) + _genuine_problems(value.get("genuine"))
+
+
+def _tail_problems(value: Any) -> list[str]:
+    if value is None:
+        return []
+    if not isinstance(value, dict) or not _is_whole(value.get("exceedances")):
+        return ["calibration.tail.exceedances is not a whole number"]
+    found = [f"calibration.tail.{key} is not a number" for key in ("score", "fmr", "shape", "scale")
+             if not _is_numbers([value.get(key)], 1)]
+    if not _is_numbers(value.get("covariance"), 6):
+        found.append("calibration.tail.covariance is not a list of 6 numbers")
     return found
+
+
+def _genuine_problems(value: Any) -> list[str]:
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(
+            isinstance(p, dict) and _is_numbers([p.get("fnmr"), p.get("score")], 2) for p in value):
+        return ["calibration.genuine is not a list of {fnmr, score}"]
+    if any(a["score"] >= b["score"] or a["fnmr"] >= b["fnmr"] for a, b in zip(value, value[1:])):
+        return ["calibration.genuine: miss rates and scores must rise together"]
+    return []
 
 
 def _is_whole(value: Any) -> bool:

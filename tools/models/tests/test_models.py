@@ -227,6 +227,30 @@ class Archives(unittest.TestCase):
         self.assertEqual(archive.model_id(records, manifest),
                          archive.model_id(records, archive.manifest_of(records)))
 
+    def test_a_calibration_is_put_into_an_archive(self):
+        path = helpers.archive_path("mobilefacenet")
+        with tempfile.TemporaryDirectory() as folder:
+            file, other = Path(folder) / "c.json", Path(folder) / "other.pt"
+            value = {"dataset": "d", "impostor_comparisons": 2,
+                     "points": [{"fmr": 0.5, "score": 0.1}, {"fmr": 0.1, "score": 0.2}],
+                     "genuine": [{"fnmr": 0.1, "score": 0.3}, {"fnmr": 0.2, "score": 0.4}]}
+            file.write_text(json.dumps({**value, "strange": 1}))
+            with contextlib.redirect_stdout(io.StringIO()):
+                self.assertEqual(cli.main(["calibrate", str(file), str(path), "--out", str(other)]),
+                                 0)
+            before, after = archive.read_records(path), archive.read_records(other)
+            self.assertEqual(archive.manifest_of(after)["calibration"], value)
+            self.assertEqual(archive.model_id(after, archive.manifest_of(after)),
+                             archive.model_id(before, archive.manifest_of(before)))
+            for bad in ({"genuine": [{"fnmr": 0.2, "score": 1}, {"fnmr": 0.1, "score": 2}]},
+                        {"tail": {"exceedances": 1.5}}, {"tail": 7},
+                        {"tail": {"exceedances": 1, "score": 1, "fmr": 1, "shape": 0, "scale": 1,
+                                  "covariance": [1]}}):
+                file.write_text(json.dumps({**value, **bad}))
+                with contextlib.redirect_stderr(io.StringIO()) as told:
+                    self.assertEqual(cli.main(["calibrate", str(file), str(path)]), 2)
+                self.assertIn("calibration.", told.getvalue())
+
 
 class Merging(unittest.TestCase):
     def test_product_is_a_matrix_product(self):

@@ -1,0 +1,57 @@
+#include "evaluate/calibrate.h"
+#include "core/error.h"
+#include "core/memory.h"
+#include "core/options.h"
+#include "core/text.h"
+#include <string.h>
+
+enum { OPTIONS_0_1 = sizeof(fm_calibration_options), DATASET_MAX = 1000 };
+
+void fm_calibration_options_init(fm_calibration_options *options, uint32_t struct_size)
+{
+    fmi_options_init(options, struct_size);
+}
+
+static fm_status check(const fm_evaluation *e, const fm_calibration_options *options,
+                       fm_calibration_options *own, fm_error *err)
+{
+    fm_status status =
+        fmi_options_read(own, sizeof *own, options, OPTIONS_0_1, "fm_calibration_options", err);
+    if (status != FM_OK)
+        return status;
+    if (!e)
+        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "evaluation is NULL");
+    if (own->reserved != 0)
+        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "reserved is not 0");
+    if (!own->dataset)
+        own->dataset = "";
+    if (e->failures != FM_FAILURES_LEAVE_OUT)
+        return fmi_fail(err, FM_E_INVALID_ARGUMENT,
+                        "a calibration is about scores: failures must be left out");
+    return fmi_text_check(own->dataset, 0, DATASET_MAX, "dataset", err);
+}
+
+fm_status fm_calibrate(fm_evaluation *evaluation, const fm_calibration_options *options, char *out,
+                       size_t out_len, size_t *needed, fm_error *err)
+{
+    fm_calibration_options own;
+    char *text = NULL;
+    size_t size = 0;
+    fm_status status = check(evaluation, options, &own, err);
+    if (status == FM_OK)
+        status = fmi_evaluation_sort(evaluation, err);
+    if (status == FM_OK)
+        status = fmi_calibrate(evaluation, own.dataset, &text, &size, err);
+    if (status != FM_OK)
+        return status;
+    size++;
+    if (needed)
+        *needed = size;
+    if (out && out_len >= size)
+        memcpy(out, text, size);
+    else
+        status = fmi_fail(err, FM_E_BUFFER_TOO_SMALL, "the calibration has %zu bytes, out %zu",
+                          size, out ? out_len : (size_t)0);
+    fmi_free(text);
+    return status;
+}

@@ -1,0 +1,11 @@
+/* The manifest's table of what a score means. */
+#ifndef FMI_READ_CALIBRATION_H
+#define FMI_READ_CALIBRATION_H
+
+#include "backend/manifest.h"
+#include <jansson.h>
+
+/* What was read on failure, fmi_manifest_dispose frees. */
+fm_status fmi_manifest_read_calibration(fmi_manifest *m, const json_t *root, fm_error *err);
+
+#endif

@@ -1,0 +1,299 @@
+#include "faces.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cache.h"
+#include "output.h"
+#include "progress.h"
+
+enum { MAX_THREADS = 256 };
+
+/* --- which photographs --- */
+
+int32_t faces_person(faces *f, const char *name)
+{
+    if (f->people.count == 0 || strcmp(f->people.items[f->people.count - 1], name) != 0)
+        names_add(&f->people, out_format("%s", name));
+    return (int32_t)f->people.count - 1;
+}
+
+size_t faces_add(faces *f, char *path, int32_t person)
+{
+    if (f->count == f->room) {
+        size_t room = f->room ? 2 * f->room : 256;
+        face_photo *photos = out_alloc(room, sizeof *photos);
+        if (f->count)
+            memcpy(photos, f->photos, f->count * sizeof *photos);
+        free(f->photos);
+        f->photos = photos;
+        f->room = room;
+    }
+    f->photos[f->count] = (face_photo){path, person, false};
+    return f->count++;
+}
+
+static bool cannot_read(const char *path)
+{
+    out_error(NULL, errno == ENOENT ? FM_E_NOT_FOUND : FM_E_IO, "%s: %s", path, strerror(errno));
+    return false;
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool is_among(const names *list, const char *name)
+{
+    return list->count && bsearch(&name, list->items, list->count, sizeof *list->items, by_bytes);
+}
+
+static bool read_person(faces *f, const char *folder, const char *name)
+{
+    names pictures = {0};
+    char *path = out_format("%s/%s", folder, name);
+    bool ok = walk_folder(path, WALK_PICTURES, &pictures) || cannot_read(path);
+    for (size_t i = 0; i < pictures.count; i++)
+        faces_add(f, out_format("%s/%s", path, pictures.items[i]), faces_person(f, name));
+    names_free(&pictures);
+    free(path);
+    return ok;
+}
+
+bool faces_read_folder(faces *f, const char *folder, const names *only)
+{
+    names people = {0};
+    bool ok = walk_folder(folder, WALK_FOLDERS, &people) || cannot_read(folder);
+    for (size_t i = 0; i < people.count && ok; i++)
+        if (!only || is_among(only, people.items[i]))
+            ok = read_person(f, folder, people.items[i]);
+    if (ok && f->count == 0) {
+        out_error(NULL, FM_E_NOT_FOUND, "%s: no folder of a person with a picture in it", folder);
+        ok = false;
+    }
+    names_free(&people);
+    return ok;
+}
+
+bool faces_read_names(const char *path, names *out)
+{
+    FILE *file = fopen(path, "r");
+    char *line = NULL;
+    size_t room = 0;
+    if (!file)
+        return cannot_read(path);
+    while (getline(&line, &room, file) >= 0) {
+        line[strcspn(line, "\r\n")] = '\0';
+        if (line[0])
+            names_add(out, out_format("%s", line));
+    }
+    free(line);
+    fclose(file);
+    if (out->count)
+        qsort(out->items, out->count, sizeof *out->items, by_bytes);
+    return true;
+}
+
+/* --- embedding --- */
+
+typedef struct work {
+    faces *f;
+    const context *ctx;
+    pthread_mutex_t lock; /* guards what follows, and all output */
+    size_t next;
+    bool stop;
+    bool *known; /* [photo]: from the file */
+} work;
+
+static bool take(work *w, size_t *photo)
+{
+    pthread_mutex_lock(&w->lock);
+    while (w->next < w->f->count && w->known[w->next])
+        w->next++;
+    bool more = !w->stop && w->next < w->f->count;
+    if (more)
+        *photo = w->next++;
+    pthread_mutex_unlock(&w->lock);
+    return more;
+}
+
+static void put(work *w, size_t photo, fm_status status, bool loaded, const fm_error *err)
+{
+    pthread_mutex_lock(&w->lock);
+    if (status == FM_OK) {
+        w->f->photos[photo].found = true;
+    } else if (!(status == FM_E_NOT_FOUND && loaded) && !w->stop) {
+        w->stop = true;
+        out_image_error(w->f->photos[photo].path, err);
+    }
+    bar_step();
+    pthread_mutex_unlock(&w->lock);
+}
+
+static void embed_photo(work *w, fm_session *session, size_t photo)
+{
+    fm_error err = {sizeof err, 0, ""};
+    fm_image *image = NULL;
+    embedding vector = {.values = w->f->vectors + photo * w->f->dim, .dim = w->f->dim};
+    fm_status status = fm_image_load_file(&image, w->f->photos[photo].path, NULL, &err);
+    bool loaded = status == FM_OK;
+    if (loaded)
+        status = ctx_embed_image(w->ctx, session, image, &vector, &err);
+    fm_image_free(image);
+    put(w, photo, status, loaded, &err);
+}
+
+static void *run_worker(void *data)
+{
+    work *w = data;
+    size_t photo = 0;
+    pthread_mutex_lock(&w->lock);
+    fm_session *session = w->stop ? NULL : ctx_session(w->ctx, 1);
+    w->stop |= !session;
+    pthread_mutex_unlock(&w->lock);
+    while (session && take(w, &photo))
+        embed_photo(w, session, photo);
+    fm_session_free(session);
+    return NULL;
+}
+
+static int worker_count(const options *opts)
+{
+    long cores = opts->threads ? (long)opts->threads : sysconf(_SC_NPROCESSORS_ONLN);
+    return cores < 1 ? 1 : cores > MAX_THREADS ? MAX_THREADS : (int)cores;
+}
+
+static bool embed_unknown(work *w)
+{
+    pthread_t threads[MAX_THREADS];
+    int wanted = worker_count(w->ctx->opts), started = 0;
+    if (w->f->reused == w->f->count)
+        return true;
+    bar_begin("embedding", w->f->count - w->f->reused);
+    while (started < wanted && pthread_create(&threads[started], NULL, run_worker, w) == 0)
+        started++;
+    if (started == 0)
+        run_worker(w);
+    for (int i = 0; i < started; i++)
+        pthread_join(threads[i], NULL);
+    bar_end();
+    return !w->stop;
+}
+
+/* --- the file of embeddings --- */
+
+/* All that decides a vector beside the embedder. */
+static char *settings_of(const context *ctx)
+{
+    const options *o = ctx->opts;
+    fm_model_info info = {.struct_size = sizeof info};
+    if (!ctx->detector || fm_model_describe(ctx->detector, &info, NULL) != FM_OK)
+        info.id[0] = '\0';
+    return out_format("detector %.16s, aligned %d, flip %d, precision %d, select %d, min-face %d",
+                      info.id, o->aligned, o->flip, (int)o->precision, (int)o->selection,
+                      (int)o->min_face);
+}
+
+/* The last two parts of the path: where the folder lies does not matter. */
+static const char *short_name(const char *path)
+{
+    const char *name = path + strlen(path);
+    for (int parts = 0; name > path; name--)
+        if (name[-1] == '/' && ++parts == 2)
+            break;
+    return name;
+}
+
+static bool look(const char *path, cache_entry *entry)
+{
+    struct stat info;
+    entry->name = (char *)short_name(path);
+    if (stat(path, &info) != 0)
+        return false; /* reading it will tell why */
+    entry->size = info.st_size;
+    entry->changed_ns = info.st_mtim.tv_sec * 1000000000LL + info.st_mtim.tv_nsec;
+    return true;
+}
+
+static void take_known(faces *f, const cache *c, bool *known)
+{
+    for (size_t i = 0; i < f->count; i++) {
+        cache_entry here = {0};
+        const cache_entry *entry = NULL;
+        if (look(f->photos[i].path, &here))
+            entry = cache_find(c, here.name, here.size, here.changed_ns);
+        if (!entry)
+            continue;
+        known[i] = true;
+        f->reused++;
+        f->photos[i].found = entry->found;
+        memcpy(f->vectors + i * f->dim, entry->vector, f->dim * sizeof(float));
+    }
+}
+
+static bool keep_new(const faces *f, cache *c, const bool *known, const char *path)
+{
+    if (f->reused == f->count)
+        return true;
+    for (size_t i = 0; i < f->count; i++) {
+        cache_entry entry = {.found = f->photos[i].found, .vector = f->vectors + i * f->dim};
+        if (!known[i] && look(f->photos[i].path, &entry))
+            cache_put(c, &entry);
+    }
+    return cache_write(c, path);
+}
+
+static bool reserve(faces *f, const context *ctx)
+{
+    f->dim = (size_t)ctx->model.dim;
+    if (f->count > SIZE_MAX / sizeof(float) / f->dim) {
+        out_error(NULL, FM_E_LIMIT, "%zu photographs are too many", f->count);
+        return false;
+    }
+    f->vectors = out_alloc(f->count * f->dim, sizeof(float));
+    return true;
+}
+
+bool faces_embed(faces *f, const context *ctx)
+{
+    const char *file = ctx->opts->embeddings;
+    cache c = {0};
+    if (!reserve(f, ctx))
+        return false;
+    work w = {.f = f, .ctx = ctx, .lock = PTHREAD_MUTEX_INITIALIZER};
+    w.known = out_alloc(f->count, sizeof *w.known);
+    char *settings = settings_of(ctx);
+    bool ok = !file || cache_read(&c, file, ctx->model.id, settings, f->dim);
+    if (ok && file)
+        take_known(f, &c, w.known);
+    ok = ok && embed_unknown(&w) && (!file || keep_new(f, &c, w.known, file));
+    for (size_t i = 0; i < f->count; i++)
+        f->undetected += !f->photos[i].found;
+    cache_free(&c);
+    free(settings);
+    free(w.known);
+    return ok;
+}
+
+const float *faces_vector(const faces *f, size_t photo)
+{
+    return f->vectors + photo * f->dim;
+}
+
+void faces_free(faces *f)
+{
+    if (f->vectors)
+        explicit_bzero(f->vectors, f->count * f->dim * sizeof(float));
+    free(f->vectors);
+    for (size_t i = 0; i < f->count; i++)
+        free(f->photos[i].path);
+    free(f->photos);
+    names_free(&f->people);
+    *f = (faces){0};
+}
