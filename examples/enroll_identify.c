@@ -30,7 +30,7 @@ static fm_status load_model(fm_model **out, const char *name, fm_error *err)
 static fm_status open_all(program *p, const char *gallery, const char *photo)
 {
     fm_session_options options;
-    fm_status status = load_model(&p->embedder, "mobilefacenet", &p->err);
+    fm_status status = load_model(&p->embedder, "default", &p->err);
     if (status == FM_OK)
         status = load_model(&p->detector, "mtcnn", &p->err);
     if (status == FM_OK) {

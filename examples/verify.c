@@ -17,7 +17,7 @@ int main(int argc, char **argv)
 
     if (argc != 3)
         return fprintf(stderr, "usage: verify A B\n"), 2;
-    snprintf(embedder_path, sizeof embedder_path, "%s/mobilefacenet.pt", folder);
+    snprintf(embedder_path, sizeof embedder_path, "%s/default.pt", folder);
     snprintf(detector_path, sizeof detector_path, "%s/mtcnn.pt", folder);
     fm_session_options_init(&options, sizeof options);
     if (fm_model_load(&embedder, embedder_path, NULL, &err) == FM_OK &&

@@ -26,4 +26,4 @@ fi
 
 say "building models in $models"
 PYTHONPATH=tools/models .venv/bin/python -m facematch_models build mtcnn dlib-resnet-v1 \
-    mobilefacenet --out "$models"
+    mobilefacenet fast default accurate --out "$models"

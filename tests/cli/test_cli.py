@@ -152,7 +152,7 @@ class Verify(Case):
 
     def test_same_person(self):
         result = self.check(True, photo("obama.jpg"), photo("obama2.jpg"))
-        self.assertEqual(result["model"], "mobilefacenet")
+        self.assertEqual(result["model"], "default")
         self.assertLess(result["fmr"], 1e-3)
 
     def test_two_people(self):
@@ -293,7 +293,7 @@ class Gallery(Case):
         self.assertAlmostEqual(shown["template_list"][0]["quality"], done[0]["quality"]["quality"])
         info = self.result(YES, "gallery", "info", self.uri)
         self.assertEqual((info["identities"], info["templates"], info["dim"]), (2, 2, 192))
-        self.assertEqual(info["model_name"], "mobilefacenet")
+        self.assertEqual(info["model_name"], "default")
 
         gone = self.result(YES, "gallery", "remove", self.uri, "biden")
         self.assertEqual(gone, {"id": "biden", "removed": 1})
@@ -323,10 +323,10 @@ class Gallery(Case):
         with open(text, encoding="utf-8") as file:
             lines = [json.loads(line) for line in file]
         self.assertEqual([line.get("id") for line in lines], [None, "biden", "obama", None])
-        self.assertEqual(lines[0]["model_name"], "mobilefacenet")
+        self.assertEqual(lines[0]["model_name"], "default")
 
         self.refused("gallery", "import", new, text, names="without a model")
-        done = self.result(YES, "gallery", "import", "--model", "mobilefacenet", new, text)
+        done = self.result(YES, "gallery", "import", "--model", "default", new, text)
         self.assertEqual((done["identities"], done["templates"], done["skipped"]), (2, 3, 0))
         self.assertEqual(self.moved(new), self.moved(self.uri))
         found = self.result(YES, "identify", "--gallery", new, photo("obama2.jpg"))
@@ -349,7 +349,7 @@ class Gallery(Case):
             written = file.read()
         self.assertEqual(self.expect(YES, "gallery", "export", self.uri, "-").encode(), written)
         with open(text, "rb") as file:
-            self.expect(YES, "gallery", "import", "--model", "mobilefacenet", new, "-", stdin=file)
+            self.expect(YES, "gallery", "import", "--model", "default", new, "-", stdin=file)
         self.assertEqual(self.moved(new), self.moved(self.uri))
         self.refused("gallery", "export", self.uri, "-", names="--json")
         with open(self.path("out"), "wb") as file:
@@ -373,7 +373,7 @@ class Gallery(Case):
         self.refused("gallery", "import", self.uri, other, names="other.jsonl", code="FM_E_CORRUPT")
         other = self.path("other.jsonl", re.sub(rb'"model_id":"[0-9a-f]{4}', b'"model_id":"0000',
                                                 lines[0]))
-        self.refused("gallery", "import", self.uri, other, names="mobilefacenet (",
+        self.refused("gallery", "import", self.uri, other, names="default (",
                      code="FM_E_MODEL_MISMATCH")
         self.refused("gallery", "import", self.uri, self.path("no.jsonl"), names="no.jsonl",
                      code="FM_E_NOT_FOUND")
@@ -977,7 +977,8 @@ class AllPairs(Case):
 class Others(Case):
     def test_models(self):
         told = {m["name"]: m for m in self.results(YES, "models") if m["path"].startswith(MODELS)}
-        self.assertLessEqual({"mobilefacenet", "mtcnn", "dlib-resnet-v1"}, set(told))
+        self.assertLessEqual({"mobilefacenet", "mtcnn", "dlib-resnet-v1", "fast", "default",
+                              "accurate"}, set(told))
         self.assertEqual((told["mobilefacenet"]["kind"], told["mobilefacenet"]["dim"]),
                          ("embedder", 192))
         self.assertEqual((told["mtcnn"]["kind"], told["mtcnn"]["dim"]), ("detector", 0))
@@ -1165,7 +1166,7 @@ class Sealed(Case):
     def test_exported_files(self):
         self.enroll("--key-file", self.key)
         file, other = self.path("people.sealed"), self.path("other.fmg")
-        made = "--model", "mobilefacenet", "--passphrase-file", self.phrase
+        made = "--model", "default", "--passphrase-file", self.phrase
         self.result(YES, "gallery", "export", self.uri, file, "--key-file", self.key,
                     "--file-key", self.other)
         with open(file, "rb") as opened:

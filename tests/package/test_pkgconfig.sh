@@ -45,7 +45,7 @@ printf '#include <facematch/facematch.h>\nint main() { return fm_abi_version() !
 ${CXX:-c++} -std=c++11 -Wall -Wextra -pedantic -Werror umbrella.cpp $flags -o umbrella
 ./umbrella || fail "the ABI version of header and library differ"
 
-if [ ! -f "$FACEMATCH_MODELS/mobilefacenet.pt" ] || [ ! -f "$photos/obama.jpg" ]; then
+if [ ! -f "$FACEMATCH_MODELS/default.pt" ] || [ ! -f "$photos/obama.jpg" ]; then
     echo "not run on photographs: set FACEMATCH_MODELS and FACEMATCH_PHOTOS"
     exit 0
 fi

@@ -63,7 +63,7 @@ const command COMMANDS[] = {
      "exist is made, if --model is given. FILE may be - for standard input.",
      "gallery import people.fmg people.jsonl\n"
      "gallery import --on-existing skip people.fmg people.jsonl\n"
-     "gallery import --model mobilefacenet new.fmg people.jsonl",
+     "gallery import --model default new.fmg people.jsonl",
      cmd_gallery_import},
     {FOR_GALLERY_COMPACT, "gallery", "compact", 1, 1, "URI", "give unused room back to the disk",
      "Rebuilds the file of a gallery, so that it is as small as can be and holds nothing of what "

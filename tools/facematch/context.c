@@ -8,7 +8,7 @@
 #include "progress.h"
 #include "search.h"
 
-#define DEFAULT_EMBEDDER "mobilefacenet"
+#define DEFAULT_EMBEDDER "default"
 #define DEFAULT_DETECTOR "mtcnn"
 
 const char *ctx_kind_name(fm_model_kind kind)

@@ -54,9 +54,9 @@ const option_spec OPTIONS[] = {
      "Print one JSON object per result on standard output; errors become objects too, with the "
      "keys error and message."},
     {"model", "NAME|PATH", OPTION_TEXT, AT(model), FOR_ALL, 0, 0, NULL,
-     "The embedder: a name that is looked up, or a path (with a slash, or ending in .pt). Default "
-     "mobilefacenet. With `gallery`, refuse a gallery of another model; with `models`, show only "
-     "this one."},
+     "The embedder: a name that is looked up (fast, default, accurate, or another model's), or a "
+     "path (with a slash, or ending in .pt). With `gallery`, refuse a gallery of another model; "
+     "with `models`, show only this one."},
     {"detector", "NAME|PATH", OPTION_TEXT, AT(detector), FOR_ALL, 0, 0, NULL,
      "The face detector, looked up likewise. Default mtcnn."},
     {"models-dir", "DIR", OPTION_TEXT, AT(models_dir), FOR_ALL, 0, 0, NULL,
