@@ -6,7 +6,7 @@
 data=${FACEMATCH_DATA:-$root/../shared/data}/lfw
 [ -d "$data/images" ] || die "$data/images is absent: set FACEMATCH_DATA."
 export FACEMATCH_MODELS=$models
-for name in ${*:-mobilefacenet dlib-resnet-v1}; do
+for name in ${*:-mobilefacenet dlib-resnet-v1 fast default accurate}; do
     say "calibrating $name"
     file=tools/models/facematch_models/calibrations/$name.json
     build/bin/facematch calibrate --model "$name" --images "$data/images" \
