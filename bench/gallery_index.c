@@ -1,6 +1,6 @@
 /* The index of a gallery for bench/gallery.py: what fm_gallery_search runs once the store has been
  * asked whether somebody else has written, without the file and the model of a gallery. */
-#include "gallery/index_exact.h"
+#include "gallery/index/index_exact.h"
 #include <facematch/embed.h>
 #include <stdio.h>
 #include <stdlib.h>

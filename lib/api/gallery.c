@@ -6,7 +6,7 @@
 #include "face/gate.h"
 #include "face/session.h"
 #include "gallery/check.h"
-#include "gallery/seal.h"
+#include "gallery/seal/seal.h"
 #include "match/verify.h"
 #include <string.h>
 

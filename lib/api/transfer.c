@@ -1,7 +1,7 @@
 #include "gallery/transfer.h"
 #include "core/error.h"
 #include "core/options.h"
-#include "gallery/seal.h"
+#include "gallery/seal/seal.h"
 
 /* Sizes in release 0.1: what a caller must bring at least. */
 enum { TRANSFER_OPTIONS_0_1 = sizeof(fm_transfer_options), TRANSFER_0_1 = sizeof(fm_transfer) };

@@ -3,7 +3,7 @@
 #include "core/memory.h"
 #include "core/stream.h"
 #include "gallery/check.h"
-#include "gallery/seal_stream.h"
+#include "gallery/seal/seal_stream.h"
 #include "gallery/transfer.h"
 #include <inttypes.h>
 #include <jansson.h>

@@ -5,7 +5,7 @@
 #define FMI_GALLERY_H
 
 #include "backend/model.h"
-#include "gallery/index.h"
+#include "gallery/index/index.h"
 #include "gallery/store.h"
 #include <pthread.h>
 

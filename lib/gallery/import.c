@@ -2,7 +2,7 @@
  * takes all of them back. */
 #include "core/error.h"
 #include "core/stream.h"
-#include "gallery/seal_stream.h"
+#include "gallery/seal/seal_stream.h"
 #include "gallery/transfer.h"
 #include <string.h>
 

@@ -6,7 +6,7 @@
 #ifndef FMI_STORE_H
 #define FMI_STORE_H
 
-#include "gallery/index.h"
+#include "gallery/index/index.h"
 #include <facematch/transfer.h>
 #include <stdbool.h>
 

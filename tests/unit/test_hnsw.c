@@ -6,8 +6,8 @@
 #include <cmocka.h>
 
 #include "core/memory.h"
-#include "gallery/hnsw.h"
-#include "gallery/index_exact.h"
+#include "gallery/index/hnsw.h"
+#include "gallery/index/index_exact.h"
 #include "helpers.h"
 #include "match/kernel.h"
 #include <float.h>

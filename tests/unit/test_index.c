@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "core/memory.h"
-#include "gallery/index_exact.h"
+#include "gallery/index/index_exact.h"
 #include "helpers.h"
 #include "match/kernel.h"
 #include "match/metric.h"

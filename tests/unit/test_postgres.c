@@ -8,7 +8,7 @@
 #include "backend/model.h"
 #include "core/memory.h"
 #include "gallery/gallery.h"
-#include "gallery/postgres.h"
+#include "gallery/postgres/postgres.h"
 #include "helpers.h"
 #include "match/metric.h"
 #include <facematch/facematch.h>

@@ -9,7 +9,7 @@
 #include "backend/fake.h"
 #include "core/memory.h"
 #include "gallery/gallery.h"
-#include "gallery/seal.h"
+#include "gallery/seal/seal.h"
 #include "helpers.h"
 #include <dirent.h>
 #include <facematch/facematch.h>

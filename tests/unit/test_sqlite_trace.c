@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "core/memory.h"
-#include "gallery/sqlite.h"
+#include "gallery/sqlite/sqlite.h"
 #include "helpers.h"
 #include <string.h>
 
