@@ -192,7 +192,9 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < n; i++)
         photos[i] = read_photo(argv[i + 2]);
     fm_model *detector = load(argv[1], "mtcnn");
-    bench(argv[1], "mobilefacenet", detector, photos, n);
+    bench(argv[1], "fast", detector, photos, n);
+    bench(argv[1], "default", detector, photos, n);
+    bench(argv[1], "accurate", detector, photos, n);
     bench(argv[1], "dlib-resnet-v1", detector, photos, n);
     fm_model_free(detector);
     for (size_t i = 0; i < n; i++)
