@@ -14,7 +14,7 @@ import sys
 import tempfile
 
 SKIPPED = 77
-MODELS = ("mobilefacenet", "dlib-resnet-v1")
+MODELS = ("fast", "default", "accurate", "dlib-resnet-v1")
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
