@@ -31,4 +31,4 @@ ctest --no-tests=error --test-dir build-tsan --output-on-failure -j2 -L fast
 
 say "all, on libtorch and real photographs"
 ctest --no-tests=error --test-dir build --output-on-failure -LE slow -j2
-ctest --no-tests=error --test-dir build --output-on-failure -L slow
+ctest --no-tests=error --test-dir build --output-on-failure -L slow -j2
