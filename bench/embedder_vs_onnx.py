@@ -11,7 +11,6 @@ import argparse
 import ctypes
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -21,6 +20,8 @@ import zipfile
 
 import numpy
 import onnxruntime
+
+import machine
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 EXPORT = os.path.join(HERE, "..", "tools", "models", "export_onnx.py")
@@ -127,16 +128,7 @@ def measure(library, models, name, runs, exporter):
             "ratio": round(statistics.median(turns["ours"]) / statistics.median(turns["onnx"]), 3),
             "ratio_quartiles": [round(q, 3) for q in quartiles],
             "largest_difference": float(numpy.abs(mine - theirs).max()),
-            "onnxruntime": onnxruntime.__version__, "machine": platform.machine(),
-            "processor": processor(), "cores": os.cpu_count()}
-
-
-def processor():
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            return next(line.split(":", 1)[1].strip() for line in file if "model name" in line)
-    except (OSError, StopIteration):
-        return platform.processor()
+            "onnxruntime": onnxruntime.__version__, **machine.describe()}
 
 
 def main():

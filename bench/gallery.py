@@ -16,7 +16,6 @@ import argparse
 import ctypes
 import json
 import os
-import platform
 import statistics
 import sys
 import time
@@ -28,6 +27,8 @@ import faiss  # noqa: E402
 import numpy  # noqa: E402
 import usearch  # noqa: E402
 import usearch.index  # noqa: E402
+
+import machine  # noqa: E402
 
 K, QUERIES, BATCH, BLOCK, MANY = 5, 1000, 64, 65536, 2_000_000
 SIZES = [(n, dim) for dim in (128, 512) for n in (10_000, 100_000, 1_000_000)]
@@ -231,18 +232,9 @@ def measure(options, n, dim):
             r / o for r, o in zip(reads, times["facematch"][0])), 2),
         "fill_seconds": round(filled, 2),
         "memory_over_floats": round(memory / (4 * n * dim), 3),
-        "faiss": faiss.__version__, "usearch": usearch.__version__, "machine": platform.machine(),
-        "processor": processor(), "cores": os.cpu_count()}
+        "faiss": faiss.__version__, "usearch": usearch.__version__, **machine.describe()}
     ours.close()
     return result
-
-
-def processor():
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            return next(line.split(":", 1)[1].strip() for line in file if "model name" in line)
-    except (OSError, StopIteration):
-        return platform.processor()
 
 
 def main():

@@ -14,7 +14,6 @@ after (os.getloadavg).
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -22,6 +21,7 @@ import time
 
 import numpy
 
+import machine
 from hnsw import faces
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tests/store"))
@@ -162,15 +162,7 @@ def versions(servers):
     return {"postgresql": ask(servers, 0, "SHOW server_version"),
             "pgvector": ask(servers, 0,
                             "SELECT extversion FROM pg_extension WHERE extname = 'vector'"),
-            "machine": platform.machine(), "processor": processor(), "cores": os.cpu_count()}
-
-
-def processor():
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            return next(line.split(":", 1)[1].strip() for line in file if "model name" in line)
-    except (OSError, StopIteration):
-        return platform.processor()
+            **machine.describe()}
 
 
 def main():

@@ -13,7 +13,6 @@ import argparse
 import ctypes
 import json
 import os
-import platform
 import statistics
 import sys
 import time
@@ -21,6 +20,8 @@ import time
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import numpy  # noqa: E402
+
+import machine  # noqa: E402
 
 K, QUERIES, BLOCK, COSINE, HNSW = 5, 1000, 65536, 1, 1
 
@@ -109,8 +110,7 @@ def measure(options, n, dim):
         "near_ms": round(statistics.median(times[1]), 3),
         "exact_ms": round(statistics.median(times[0]), 3),
         "build_seconds": round(seconds, 1), "build_cpu_seconds": round(work, 1),
-        "graph_bytes_per_vector": round(memory / n), "machine": platform.machine(),
-        "cores": os.cpu_count()}
+        "graph_bytes_per_vector": round(memory / n), **machine.describe()}
 
 
 def main():

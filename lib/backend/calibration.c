@@ -17,10 +17,9 @@ static fm_status read_calibration_point(fmi_calibration *c, size_t i, const json
                                         fm_error *err)
 {
     const json_t *entry = json_array_get(list, i);
-    const json_t *fmr = json_object_get(entry, "fmr"), *score = json_object_get(entry, "score");
     fmi_calibration_point *p = &c->points[i];
-    p->fmr = json_is_number(fmr) ? json_number_value(fmr) : NAN;
-    p->score = json_is_number(score) ? json_number_value(score) : NAN;
+    p->fmr = number_or(entry, "fmr", NAN);
+    p->score = number_or(entry, "score", NAN);
     if (!(p->fmr > 0 && p->fmr <= 1 && fabs(p->score) <= FLT_MAX))
         return fmi_fail(err, FM_E_CORRUPT,
                         "facematch.json: calibration.points, entry %zu, must have an fmr above 0 "

@@ -191,14 +191,9 @@ fm_status fmi_embed_crops(fm_session *session, const fmi_crops *crops, size_t n,
     return status;
 }
 
-/* made: how the making of the crops ended. */
-static fm_status embed_crops_once(fm_session *session, fm_status made, fmi_crops *crops, float *out,
-                                  fm_error *err)
+static fm_status embed_and_free(fm_session *session, fmi_crops *crops, float *out, fm_error *err)
 {
-    fm_status status;
-    if (made != FM_OK)
-        return made;
-    status = fmi_embed_crops(session, crops, 1, out, err);
+    fm_status status = fmi_embed_crops(session, crops, 1, out, err);
     fmi_crops_free(crops);
     return status;
 }
@@ -213,16 +208,18 @@ fm_status fmi_embed_image(fm_session *session, const fm_image *image, bool align
     fm_status status = fmi_session_need_embedder(session, err);
     if (status != FM_OK)
         return status;
-    if (aligned)
-        return embed_crops_once(session, fmi_crops_of_crop(session, image, &crops, err), &crops,
-                                out, err);
+    if (aligned) {
+        status = fmi_crops_of_crop(session, image, &crops, err);
+        return status == FM_OK ? embed_and_free(session, &crops, out, err) : status;
+    }
     if (face)
         chosen = *face;
     else
         status = fmi_face_choose(session, image, &chosen, &count, err);
     if (status == FM_OK)
-        status = embed_crops_once(session, fmi_crops_of_face(session, image, &chosen, &crops, err),
-                                  &crops, out, err);
+        status = fmi_crops_of_face(session, image, &chosen, &crops, err);
+    if (status == FM_OK)
+        status = embed_and_free(session, &crops, out, err);
     if (face_count && (status == FM_OK || count == 0))
         *face_count = count;
     if (used && status == FM_OK)

@@ -17,6 +17,22 @@ fm_status fmi_store_no_template(const char *id, int64_t template_id, fm_error *e
                     (long long)template_id);
 }
 
+fm_status fmi_store_check_pin(const fmi_store *store, const fmi_pin *model, fm_error *err)
+{
+    const fmi_pin *pin = &store->pin;
+    fm_status status = FM_OK;
+    if (!model)
+        return FM_OK;
+    if (strcmp(pin->model_id, model->model_id))
+        status = fmi_fail(
+            err, FM_E_MODEL_MISMATCH,
+            "the gallery was made with model %s (%.12s) and cannot be used with %s (%.12s)",
+            pin->model_name, pin->model_id, model->model_name, model->model_id);
+    else if (pin->dim != model->dim || pin->metric != model->metric)
+        status = fmi_fail(err, FM_E_CORRUPT, "dimension or metric are not those of its model");
+    return status == FM_OK ? FM_OK : fmi_fail_context(err, status, "%s", store->name);
+}
+
 fm_identity *fmi_page_place(fmi_page *page, fm_error *err)
 {
     if (page->count == page->room) {

@@ -151,6 +151,9 @@ typedef struct fmi_store_config {
 fm_status fmi_store_no_identity(const char *id, fm_error *err);
 fm_status fmi_store_no_template(const char *id, int64_t template_id, fm_error *err);
 
+/* FM_E_MODEL_MISMATCH unless what the store says is that of the model; NULL: any will do. */
+fm_status fmi_store_check_pin(const fmi_store *store, const fmi_pin *model, fm_error *err);
+
 /* A page of a list is put together aside, because the caller's is to stay as it is when a later row
  * fails. It grows as it fills: the capacity says nothing about how many there are. */
 typedef struct fmi_page {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "output.h"
+#include "replace.h"
 
 static const char MAGIC[8] = {'F', 'M', 'V', 'E', 'C', 'S', '0', '1'};
 enum { MOST_TEXT = 65536 };
@@ -159,8 +160,9 @@ static bool put_text(FILE *file, const char *text)
     return put(file, &length, sizeof length) && put(file, text, length);
 }
 
-static bool put_all(FILE *file, const cache *c)
+static bool put_all(FILE *file, const void *user)
 {
+    const cache *c = user;
     uint32_t dim = (uint32_t)c->dim;
     uint64_t count = c->count;
     bool ok = put(file, MAGIC, sizeof MAGIC) && put_text(file, c->model) &&
@@ -178,20 +180,7 @@ static bool put_all(FILE *file, const cache *c)
 
 bool cache_write(const cache *c, const char *path)
 {
-    char *beside = out_format("%s.XXXXXX", path);
-    int fd = mkstemp(beside); /* mode 0600 */
-    FILE *file = fd >= 0 ? fdopen(fd, "wb") : NULL;
-    bool ok = file && put_all(file, c);
-    if (file)
-        ok = fclose(file) == 0 && ok;
-    ok = ok && rename(beside, path) == 0;
-    if (!ok) {
-        out_error(NULL, FM_E_IO, "%s: %s", path, strerror(errno ? errno : EIO));
-        if (fd >= 0)
-            unlink(beside);
-    }
-    free(beside);
-    return ok;
+    return replace_file(path, put_all, c);
 }
 
 void cache_free(cache *c)

@@ -1,12 +1,11 @@
 #include "report.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "output.h"
+#include "replace.h"
 
 static const char STYLE[] =
     "*{box-sizing:border-box}"
@@ -264,8 +263,9 @@ static void put_footer(FILE *out, const report *r)
             r->ctx->opts->flip ? ", mirrored copies averaged" : "");
 }
 
-static void put_page(FILE *out, const report *r)
+static bool put_page(FILE *out, const void *user)
 {
+    const report *r = user;
     put_head(out, r);
     put_tiles(out, r);
     fprintf(out, "<div class=\"charts%s\">\n", r->cmc ? " three" : "");
@@ -278,11 +278,19 @@ static void put_page(FILE *out, const report *r)
     put_groups(out, r);
     report_pictures(out, r);
     put_footer(out, r);
+    return true;
 }
 
+typedef struct twin {
+    const report *r;
+    const json_t *json;
+} twin;
+
 /* The figures, and the curve that is drawn. */
-static void put_twin(FILE *out, const report *r, const json_t *json)
+static bool put_twin(FILE *out, const void *user)
 {
+    const report *r = ((const twin *)user)->r;
+    const json_t *json = ((const twin *)user)->json;
     fm_det_point *curve = out_alloc(FIGURES_CURVE, sizeof *curve);
     size_t count = 0;
     json_t *copy = json_copy((json_t *)json), *list = json_array();
@@ -297,29 +305,7 @@ static void put_twin(FILE *out, const report *r, const json_t *json)
     free(text);
     json_decref(copy);
     free(curve);
-}
-
-/* Beside the path, mode 0600, then renamed. */
-static bool write_beside(const char *path, const report *r, const json_t *json)
-{
-    char *beside = out_format("%s.XXXXXX", path);
-    int fd = mkstemp(beside);
-    FILE *out = fd >= 0 ? fdopen(fd, "w") : NULL;
-    if (out && json)
-        put_twin(out, r, json);
-    else if (out)
-        put_page(out, r);
-    bool ok = out && !ferror(out);
-    if (out)
-        ok = fclose(out) == 0 && ok;
-    ok = ok && rename(beside, path) == 0;
-    if (!ok) {
-        out_error(NULL, FM_E_IO, "%s: %s", path, strerror(errno ? errno : EIO));
-        if (fd >= 0)
-            unlink(beside);
-    }
-    free(beside);
-    return ok;
+    return true;
 }
 
 static bool ends_in_html(const char *path)
@@ -339,8 +325,9 @@ int report_check(const options *opts)
 bool report_write(const report *r, const json_t *json)
 {
     const char *path = r->ctx->opts->report;
-    char *twin = out_format("%.*s.json", (int)(strlen(path) - strlen(".html")), path);
-    bool ok = write_beside(path, r, NULL) && write_beside(twin, r, json);
-    free(twin);
+    char *beside = out_format("%.*s.json", (int)(strlen(path) - strlen(".html")), path);
+    const twin both = {r, json};
+    bool ok = replace_file(path, put_page, r) && replace_file(beside, put_twin, &both);
+    free(beside);
     return ok;
 }

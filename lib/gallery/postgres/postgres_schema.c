@@ -202,22 +202,6 @@ static fm_status read_gallery(fmi_pg *s, bool *found, fm_error *err)
     return status;
 }
 
-static fm_status check_pin(const fmi_pg *s, const fmi_pin *model, fm_error *err)
-{
-    const fmi_pin *pin = &s->base.pin;
-    if (!model)
-        return FM_OK;
-    if (strcmp(pin->model_id, model->model_id)) {
-        fmi_fail(err, FM_E_MODEL_MISMATCH,
-                 "the gallery was made with model %s (%.12s) and cannot be used with %s (%.12s)",
-                 pin->model_name, pin->model_id, model->model_name, model->model_id);
-        return fmi_fail_context(err, FM_E_MODEL_MISMATCH, "%s", s->name);
-    }
-    if (pin->dim != model->dim || pin->metric != model->metric)
-        return fmi_pg_corrupt(s, "dimension or metric are not those of its model", err);
-    return FM_OK;
-}
-
 static fm_status read_what_is_there(fmi_pg *s, bool *found, fm_error *err)
 {
     bool vector = false;
@@ -286,7 +270,7 @@ fm_status fmi_pg_find_gallery(fmi_pg *s, const fmi_pin *pin, fm_error *err)
         return status;
     s->base.pin = s->seen;
     s->no = s->seen_no;
-    return check_pin(s, pin, err);
+    return fmi_store_check_pin(&s->base, pin, err);
 }
 
 fm_status fmi_pg_find_again(fmi_pg *s, fm_error *err)

@@ -359,22 +359,6 @@ static fm_status read_pin(fmi_sqlite *s, fm_error *err)
     return FM_OK;
 }
 
-static fm_status check_pin(const fmi_sqlite *s, const fmi_pin *model, fm_error *err)
-{
-    const fmi_pin *pin = &s->base.pin;
-    if (!model)
-        return FM_OK;
-    if (strcmp(pin->model_id, model->model_id)) {
-        fmi_fail(err, FM_E_MODEL_MISMATCH,
-                 "the gallery was made with model %s (%.12s) and cannot be used with %s (%.12s)",
-                 pin->model_name, pin->model_id, model->model_name, model->model_id);
-        return fmi_fail_context(err, FM_E_MODEL_MISMATCH, "%s", s->path);
-    }
-    if (pin->dim != model->dim || pin->metric != model->metric)
-        return fmi_sqlite_corrupt(s, "dimension or metric are not those of its model", err);
-    return FM_OK;
-}
-
 static fm_status check_file(fmi_sqlite *s, const fmi_store_config *config, fm_error *err)
 {
     bool sealed = false;
@@ -387,7 +371,7 @@ static fm_status check_file(fmi_sqlite *s, const fmi_store_config *config, fm_er
         status = read_pin(s, err);
     if (status == FM_OK)
         status = fmi_sealed_unlock(s, config->key, sealed, err);
-    return status == FM_OK ? check_pin(s, config->pin, err) : status;
+    return status == FM_OK ? fmi_store_check_pin(&s->base, config->pin, err) : status;
 }
 
 /* --- opening --- */
