@@ -77,7 +77,7 @@ fm_status fmi_loss_triplet(const fmi_triplet_options *options, const float *x,
     fmi_loss_figures found;
     fmi_triplet *triplets = NULL;
     size_t count = 0;
-    work w;
+    work w = {NULL, NULL, NULL};
     fm_status status;
     if (!fmi_loss_begin(&found, x, n * dim)) {
         memset(gradient, 0, n * dim * sizeof *gradient);
