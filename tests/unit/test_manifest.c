@@ -471,6 +471,9 @@ static void test_manifest_canonical_form_is_fixed(void **state)
     assert_canonical("{}", "{}");
     assert_canonical("{\"name\":\"x\",\"calibration\":{}}", "{}");
     assert_canonical(
+        "{\"metric_weights\":{\"weights\":[0.10,-2.0],\"bias\":3},\"metric\":\"siamese\"}",
+        "{\"metric\":\"siamese\",\"metric_weights\":{\"bias\":3,\"weights\":[0.1,-2]}}");
+    assert_canonical(
         " { \"metric\" : \"cosine\" ,\n\"input\":{\"width\":1, \"b\":[ 1, 2.0, -0.5 ],"
         "\"B\":true,\"a\":null,\"\xc3\xa4\":false} , \"license\":\"l\", \"embedding\":{\"dim\":2},"
         "\"alignment\":{}}",
