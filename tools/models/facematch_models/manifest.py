@@ -87,6 +87,7 @@ def problems(manifest: dict[str, Any]) -> list[str]:
         found += _detector_problems(manifest.get("detector"))
     if "calibration" in manifest:
         found += calibration_problems(manifest["calibration"])
+        found += _scale_problems(manifest["calibration"], manifest.get("metric"))
     return found
 
 
@@ -228,6 +229,15 @@ def _tail_problems(value: Any) -> list[str]:
     if not _is_numbers(value.get("covariance"), 6):
         found.append("calibration.tail.covariance is not a list of 6 numbers")
     return found
+
+
+def _scale_problems(calibration: Any, metric: Any) -> list[str]:
+    """A siamese score is a probability, and its tail that of the log-odds."""
+    tail = calibration.get("tail") if isinstance(calibration, dict) else None
+    if not isinstance(tail, dict) or (tail.get("of") == "log-odds") == (metric == "siamese"):
+        return []
+    return ["calibration.tail is of log-odds, but the metric is not siamese" if metric != "siamese"
+            else "calibration.tail is not of log-odds, but the metric is siamese"]
 
 
 def _genuine_problems(value: Any) -> list[str]:

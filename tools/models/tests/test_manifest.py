@@ -39,6 +39,22 @@ class Canonical(unittest.TestCase):
                                                    b'{"bias":3,"weights":[0.1,-2]}}')
 
 
+class Scale(unittest.TestCase):
+    def test_a_tail_is_of_log_odds_exactly_where_the_metric_is_siamese(self):
+        tail = {"exceedances": 9, "score": 0, "fmr": 0.1, "shape": 0, "scale": 1,
+                "covariance": [0] * 6}
+        base = catalog.RECIPES["dlib-resnet-v1"].manifest()
+        weights = {"weights": [1.0] * 128, "bias": 0}
+        for metric, of, good in (("cosine", None, True), ("siamese", "log-odds", True),
+                                 ("cosine", "log-odds", False), ("siamese", None, False)):
+            calibration = {"dataset": "d", "impostor_comparisons": 9,
+                           "points": [{"fmr": 0.1, "score": 0.1}, {"fmr": 0.01, "score": 0.5}],
+                           "tail": {**tail, "of": of} if of else tail}
+            found = manifest.problems({**base, "metric": metric, "metric_weights": weights,
+                                       "calibration": calibration})
+            self.assertEqual(found == [], good, found)
+
+
 class Weights(unittest.TestCase):
     def problems(self, metric, weights):
         value = {**catalog.RECIPES["dlib-resnet-v1"].manifest(), "metric": metric}
