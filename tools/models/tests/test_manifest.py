@@ -58,6 +58,7 @@ class Scale(unittest.TestCase):
 class Weights(unittest.TestCase):
     def problems(self, metric, weights):
         value = {**catalog.RECIPES["dlib-resnet-v1"].manifest(), "metric": metric}
+        del value["calibration"]  # of the distance
         if weights is not None:
             value["metric_weights"] = weights
         return manifest.problems(value)
@@ -119,7 +120,8 @@ class Bundle(unittest.TestCase):
         self.refused([("a", 1, good, {})] * 9, "not 9")
         self.refused([("a", 0, good, {})], "a: its weight is not positive")
         weights = {"weights": [1.0] * good["embedding"]["dim"], "bias": 0}
-        self.refused([("a", 1, good, {"metric": "siamese", "metric_weights": weights})],
+        plain = {key: good[key] for key in good if key != "calibration"}
+        self.refused([("a", 1, plain, {"metric": "siamese", "metric_weights": weights})],
                      "a: its metric siamese")
         self.refused([("a", 1, good, {"embedding": of_preset(catalog.PRESETS["fast"])["embedding"]})],
                      "a: it is a bundle itself")
