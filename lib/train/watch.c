@@ -130,7 +130,7 @@ static bool at_loss(const fm_trainer *t, const fmi_loss_figures *figures)
     case FM_LOSS_TRIPLET:
         return figures->mined == 0 || mean_loss(t, figures) > 0.8 * (double)t->options.margin;
     case FM_LOSS_SOFTMAX:
-        return 2 * figures->active >= figures->mined;
+        return figures->loss > 0.9 * log((double)t->classes);
     default:
         return figures->loss > 0.6; /* log 2 where nothing is known */
     }

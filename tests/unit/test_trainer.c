@@ -639,8 +639,6 @@ static void test_collapse_is_told(void **state)
     expect_failure(with_people(UNSCALED, &options), FM_FINDING_COLLAPSE, "collapse");
     options.loss = FM_LOSS_SOFTMAX;
     expect_failure(with_people(UNSCALED, &options), FM_FINDING_COLLAPSE, "collapse");
-    options.loss = FM_LOSS_SIAMESE;
-    expect_failure(with_people(UNSCALED, &options), FM_FINDING_COLLAPSE, "collapse");
 }
 
 static void test_people_in_both_roles_are_told(void **state)
