@@ -152,15 +152,12 @@ static void test_manifest_reads_back_as_it_was_written(void **state)
         assert_int_equal(strlen(text), size);
         again = parse(text);
         assert_same(&m, &again);
-        if (i < 3) {      /* a bundle's members are written out, which is another id */
-            if (i == 0) { /* flip false is written out, too */
-                fm_assert_status(
-                    fmi_manifest_canonical(&canonical[0], manifests[i], strlen(manifests[i]), &err),
-                    FM_OK, &err);
-                fm_assert_status(fmi_manifest_canonical(&canonical[1], text, size, &err), FM_OK,
-                                 &err);
-                assert_string_equal(canonical[0], canonical[1]);
-            }
+        if (i == 0) { /* the others' defaults are written out, which makes another id */
+            fm_assert_status(
+                fmi_manifest_canonical(&canonical[0], manifests[i], strlen(manifests[i]), &err),
+                FM_OK, &err);
+            fm_assert_status(fmi_manifest_canonical(&canonical[1], text, size, &err), FM_OK, &err);
+            assert_string_equal(canonical[0], canonical[1]);
         }
         fmi_free(canonical[0]);
         fmi_free(canonical[1]);
