@@ -58,6 +58,7 @@
 #include "quality.h"
 #include "session.h"
 #include "status.h"
+#include "train.h"
 #include "transfer.h"
 #include "version.h"
 

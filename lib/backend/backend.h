@@ -6,6 +6,7 @@
 #define FMI_BACKEND_H
 
 #include <facematch/session.h>
+#include <facematch/train.h>
 #include <stdbool.h>
 
 #ifdef __cplusplus
@@ -27,6 +28,29 @@ typedef struct fmi_part_config {
     fm_precision precision;
     bool channels_last; /* memory layout that suits the network, from the manifest */
 } fmi_part_config;
+
+/* A copy of a net's network that is being trained, with its optimiser; confined to one thread at a
+ * time. */
+typedef struct fmi_learner fmi_learner;
+
+typedef struct fmi_learner_config {
+    const char *device; /* "cpu", "cuda:0" */
+    int32_t threads;
+    uint64_t seed; /* of new weights, and with the step's number of all that is random in a step */
+    bool fresh;    /* draw the network's weights anew */
+    const char *const *freeze; /* prefixes of names of parameters, whole components; no "all" */
+    size_t freeze_count;
+    /* The network itself is left out: what goes in is its output already, shape {n, dim, 1, 1}. It
+     * is saved all the same. */
+    bool skip_network;
+    int32_t dim;      /* of the network's output */
+    int32_t head_dim; /* > 0: a linear layer without bias behind it, saved with it. It begins as the
+                         identity, cut or filled up with orthogonal rows from the seed. */
+    int32_t classes;  /* > 0: a linear layer behind that, not saved */
+    size_t extra;     /* further parameters, beginning at 0: of a metric; not saved */
+    fm_optimizer optimizer;
+    double momentum, weight_decay;
+} fmi_learner_config;
 
 typedef struct fmi_backend {
     const char *name;
@@ -53,6 +77,44 @@ typedef struct fmi_backend {
      * contiguous, which must have exactly out_len elements (else FM_E_BACKEND, naming both). */
     fm_status (*run)(fmi_part *part, int32_t threads, const float *in, const int64_t shape[4],
                      float *out, size_t out_len, fm_error *err);
+
+    /* Training. A network that takes part may have
+     *   a method initialize() that draws all its weights from torch's default generator, and
+     *   a buffer feature_max, float32[dim]: what its features are divided by, but not in training.
+     * FM_E_UNSUPPORTED: fresh without initialize; FM_E_DEVICE: no such device;
+     * FM_E_INVALID_ARGUMENT: no parameter has such a name, or none is left to train. */
+    fm_status (*learner_new)(fmi_net *net, const fmi_learner_config *config, fmi_learner **out,
+                             fm_error *err);
+    void (*learner_free)(fmi_learner *learner);
+
+    /* In training mode, for `backward`. step: counts from 0 through the whole run, and seeds what is
+     * random. features float32[n][head_dim or dim]; logits float32[n][classes], NULL without. The
+     * process's own random generator is as it was afterwards. */
+    fm_status (*learner_forward)(fmi_learner *learner, uint64_t step, const float *in,
+                                 const int64_t shape[4], float *features, float *logits,
+                                 fm_error *err);
+    /* Gradients of the loss by what `forward` gave last (one of the first two may be NULL) and by
+     * the extra parameters (NULL without), then one step of the optimiser with that learning rate.
+     * Nothing is kept of the forward pass. */
+    fm_status (*learner_step)(fmi_learner *learner, const float *features_gradient,
+                              const float *logits_gradient, const float *extra_gradient, double rate,
+                              fm_error *err);
+    /* In evaluation mode, float32[n][head_dim or dim]. */
+    fm_status (*learner_run)(fmi_learner *learner, const float *in, const int64_t shape[4],
+                             float *out, fm_error *err);
+    /* float32[config.extra] */
+    fm_status (*learner_extra)(fmi_learner *learner, float *out, fm_error *err);
+    bool (*learner_has_feature_max)(const fmi_learner *learner);
+    fm_status (*learner_set_feature_max)(fmi_learner *learner, const float *largest, fm_error *err);
+
+    /* All that changes in training, the optimiser's state too. *out by fmi_alloc. FM_E_CORRUPT:
+     * another learner's, or damaged; then nothing is changed. */
+    fm_status (*learner_state)(const fmi_learner *learner, void **out, size_t *size, fm_error *err);
+    fm_status (*learner_restore)(fmi_learner *learner, const void *bytes, size_t size,
+                                 fm_error *err);
+    /* A whole archive with this manifest. *out by fmi_alloc. Can be trained again. */
+    fm_status (*learner_archive)(const fmi_learner *learner, const char *manifest, size_t length,
+                                 void **out, size_t *size, fm_error *err);
 } fmi_backend;
 
 /* The one linked in. */
