@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Install the Debian packages in a new Debian 12, build programs with them and run those on photographs,
-# then remove the packages and see that nothing is left. As root; takes some minutes, and fetches about
-# 300 MB, so scripts/test.sh does not do it.
+# Install the Debian packages in a new Debian 12, run tests/package/in_debian/*.sh there, which build programs
+# and run them on photographs, then remove the packages and see that nothing is left. As root; takes some
+# minutes, and fetches about 300 MB, so scripts/test.sh does not do it.
 . "$(dirname "$0")/common.sh"
 [ "$(id -u)" -eq 0 ] || die "debootstrap and chroot need root."
 need_packages debootstrap ca-certificates
@@ -15,6 +15,7 @@ chmod 755 "$debian"
 # What is mounted in there must go before the folder does.
 clean_up() {
     local mounted
+    rm -f "$debian.log"
     awk -v folder="$debian/" 'index($2, folder) == 1 { print $2 }' /proc/mounts | sort -r |
         while read -r mounted; do umount "$mounted"; done
     if grep -qF " $debian/" /proc/mounts; then
@@ -26,16 +27,8 @@ clean_up() {
 trap clean_up EXIT
 
 inside() {
-    env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
-        FACEMATCH_MODELS=/srv/models HOME=/root chroot "$debian" "$@"
-}
-
-# expect STATUS COMMAND...
-expect() {
-    local want=$1 status=0
-    shift
-    inside "$@" || status=$?
-    [ "$status" -eq "$want" ] || die "$*: exit status $status, not $want"
+    env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive HOME=/root \
+        FACEMATCH_MODELS=/srv/models PHOTOS=/srv/photos SOURCE=/srv/source chroot "$debian" "$@"
 }
 
 install_inside() {
@@ -59,7 +52,6 @@ mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
     sed -nE 's/^(URIs: *|deb +)(https?:[^ ]*).*/\2/p' | sed -n 1p || true)
 debootstrap --variant=minbase bookworm "$debian" "${mirror:-http://deb.debian.org/debian}" \
     >"$debian.log" 2>&1 || { tail "$debian.log" >&2; die "debootstrap failed"; }
-rm -f "$debian.log"
 # The same sources as here, and the certificates with which they are reached.
 rm -f "$debian/etc/apt/sources.list"
 cp -r /etc/apt/. "$debian/etc/apt/"
@@ -71,12 +63,16 @@ mount -t proc proc "$debian/proc"
 mount -t devpts devpts "$debian/dev/pts"
 mount -t tmpfs tmpfs "$debian/dev/shm"
 
-cp build/packages/*.deb examples/verify.c examples/verify.cpp examples/enroll_identify.c "$debian/srv/"
-cp -r tests/package/consumer_c tests/package/consumer_cpp "$debian/srv/"
+cp build/packages/*.deb "$debian/srv/"
+mkdir -p "$debian/srv/source/tests"
+cp -r examples "$debian/srv/source/"
+cp -r tests/package "$debian/srv/source/tests/"
+[ ! -d bindings ] || cp -r bindings "$debian/srv/source/"
 cp "$models/default.pt" "$models/mtcnn.pt" "$debian/srv/models/"
 cp "$photos"/*.jpg "$debian/srv/photos/"
 inside apt-get update -qq
-install_inside gcc g++ libc6-dev make cmake pkg-config man-db bash-completion
+mapfile -t needed < <(sed -n 's/^# needs: //p' tests/package/in_debian/*.sh | tr ' ' '\n' | sort -u)
+install_inside "${needed[@]}"
 list_files >"$debian/srv/before"
 
 say "installing the packages"
@@ -86,37 +82,14 @@ inside sh -c 'apt-get install -y -qq --no-install-recommends /srv/*.deb' >>"$deb
 }
 inside dpkg-query -W 'libfacematch*' facematch-tools
 
-say "the program, its manual and completion"
-expect 0 facematch version
-inside man facematch | grep -q 'facematch verify' || die "man facematch does not show facematch verify"
-inside man facematch-models | grep -q venv || die "there is no manual of facematch-models"
-inside bash -c '. /usr/share/bash-completion/bash_completion; _completion_loader facematch;
-    COMP_WORDS=(facematch ver) COMP_CWORD=1; _facematch; echo "${COMPREPLY[*]}"' | grep -qx 'verify version' ||
-    die "facematch ver is not completed"
-photo=/srv/photos
-expect 0 facematch verify $photo/obama.jpg $photo/obama2.jpg
-expect 1 facematch verify $photo/obama.jpg $photo/biden.jpg
-
-say "a program of C, by pkg-config"
-for program in verify enroll_identify; do
+for script in tests/package/in_debian/*.sh; do
+    name=$(basename "$script" .sh)
+    [ "$name" != expect ] || continue
+    say "$(sed -n '1s/^# //p' "$script")"
+    mkdir "$debian/srv/$name"
     # shellcheck disable=SC2016 # expanded inside
-    inside sh -c 'cc -std=c99 -Wall -Wextra -Werror /srv/$1.c $(pkg-config --cflags --libs facematch) -o /srv/$1' \
-        - $program
-done
-expect 0 /srv/verify $photo/obama.jpg $photo/obama2.jpg
-expect 1 /srv/verify $photo/obama.jpg $photo/biden.jpg
-expect 0 /srv/enroll_identify /srv/people.fmg enroll obama $photo/obama.jpg
-expect 0 /srv/enroll_identify /srv/people.fmg identify $photo/obama2.jpg
-expect 1 /srv/enroll_identify /srv/people.fmg identify $photo/biden.jpg
-
-say "programs of C and of C++, by CMake"
-cp "$debian/srv/verify.c" "$debian/srv/consumer_c/"
-cp "$debian/srv/verify.cpp" "$debian/srv/consumer_cpp/"
-for consumer in consumer_c consumer_cpp; do
-    inside cmake -S /srv/$consumer -B /srv/$consumer/build >/dev/null
-    inside cmake --build /srv/$consumer/build >/dev/null
-    expect 0 /srv/$consumer/build/verify $photo/obama.jpg $photo/obama2.jpg
-    expect 1 /srv/$consumer/build/verify $photo/obama.jpg $photo/biden.jpg
+    inside bash -c 'cd "/srv/$1" && bash "$SOURCE/tests/package/in_debian/$1.sh"' - "$name" ||
+        die "$script fails"
 done
 
 say "removing the packages"

@@ -115,7 +115,7 @@ void help_completion(void)
     fputs(HEAD, stdout);
     print_skipped();
     print_values();
-    puts("    ((i > COMP_CWORD)) || case \"${words[0]} ${words[1]}\" in");
+    puts("    ((i > COMP_CWORD)) || case \"${words[0]-} ${words[1]-}\" in");
     print_beginnings();
     print_commands();
     puts("    esac");

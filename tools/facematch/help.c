@@ -16,8 +16,10 @@ static const char STATUSES[] = "Exit status: 0 yes, or done; 1 no (no match, nob
                                "by detect); 2 error. Of several photographs all are worked on, and "
                                "the worst status wins.";
 
-static const char LOOKUP[] = "Models are looked for in --models-dir, $FACEMATCH_MODELS, ./models "
-                             "and ~/.local/share/facematch/models; scripts/setup.sh builds them.";
+static const char LOOKUP[] =
+    "Models are looked for in --models-dir, $FACEMATCH_MODELS, ./models "
+    "and ~/.local/share/facematch/models; scripts/setup.sh builds them, and so does "
+    "facematch-models.";
 
 /* Words of text, from column `at` on, every further line indented. */
 static void print_wrapped(const char *text, int at, int indent)
