@@ -1,7 +1,7 @@
 # `cpack` in the build folder makes three Debian packages of what was built: the library, what is needed
 # to compile against it, and the program. scripts/package.sh does it, and checks them.
 set(FM_PACKAGE libfacematch${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
-set(FM_MAINTAINER "libfacematch maintainers <maintainers@facematch.org>"
+set(FM_MAINTAINER "libfacematch maintainers <maintainers@facematch.invalid>"
     CACHE STRING "Whom the packages name as their maintainer")
 set(version ${PROJECT_VERSION}-1)
 

@@ -479,7 +479,7 @@ public:
     /** fm_detect: all faces; the one that is meant comes first. */
     result<std::vector<fm_face>> detect(const image &photo)
     {
-        return detail::answer(std::vector<fm_face>(16), [&](std::vector<fm_face> &out,
+        return detail::answer(std::vector<fm_face>(256), [&](std::vector<fm_face> &out,
                                                             fm_error *err) {
             std::size_t count = 0;
             fm_status status = fm_detect(get(), photo.get(), out.data(), out.size(), &count, err);

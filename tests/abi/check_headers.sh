@@ -19,7 +19,7 @@ done
 # The header for C++, with every warning that a program may ask for.
 for compiler in "${CXX:-c++}" clang++; do
     command -v "$compiler" >/dev/null || continue
-    for standard in c++17 c++20; do
+    for standard in c++17 "c++20 -fno-exceptions"; do
         if ! printf '#include <facematch/facematch.hpp>\n' | "$compiler" -x c++ -std=$standard -Wall -Wextra \
             -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Werror -fsyntax-only -I"$include" -; then
             echo "facematch.hpp does not compile as $standard with $compiler" >&2

@@ -109,7 +109,13 @@ edit "$header/evaluate.h" 's/(    double accuracy; )/    double added;\n$1/'
 edit "$layout" 's/(    FIELD\(fm_pairs_report, accuracy\);)/    FIELD(fm_pairs_report, added);\n$1/'
 refuses abi "a field that was inserted"
 edit "$header/evaluate.h" 's/int32_t folds;/int64_t folds;/'
-refuses abi "a field of another type"
+refuses abi "a field of another size"
+edit "$header/evaluate.h" 's/double accuracy; /int64_t accuracy; /'
+refuses abi "a field of another type, of the same size"
+edit "$header/evaluate.h" 's/double accuracy; /int64_t accuracy; /'
+edit "$header/evaluate.h" 's/(    double threshold; [^\n]*\n)/$1    double added;\n/'
+edit "$layout" 's/(    FIELD\(fm_pairs_report, accuracy\);)/    FIELD(fm_pairs_report, added);\n$1/'
+refuses abi "a field of another type, beside one at the end"
 edit "$header/evaluate.h" 's/FM_FAILURES_COUNT = 1/FM_FAILURES_COUNT = 2/'
 refuses abi "a constant of another value"
 edit "$header/evaluate.h" 's/const int32_t \*folds/const int64_t *folds/'

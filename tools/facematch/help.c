@@ -216,7 +216,7 @@ void help_man(void)
     printf(".TH FACEMATCH 1 \"\" \"facematch %s\"\n", fm_version());
     puts(".SH NAME\nfacematch \\- verify and identify people by their faces");
     puts(".SH SYNOPSIS\n.B facematch\n\\fICOMMAND\\fR [\\fIOPTION\\fR]... [\\fIARGUMENT\\fR]...");
-    puts(".SH DESCRIPTION\nOf a photograph:");
+    puts(".SH DESCRIPTION\nAnswers two questions about a face in a photograph:");
     man_paragraph(PURPOSE);
     puts("One reference photograph per person is enough.\n.PP");
     man_paragraph(LOOKUP);
@@ -230,4 +230,5 @@ void help_man(void)
     puts(".SH EXIT STATUS");
     man_paragraph(STATUSES);
     puts(".SH ENVIRONMENT\n.TP\n.B FACEMATCH_MODELS\nA folder in which models are looked for.");
+    puts(".SH SEE ALSO\n.BR facematch\\-models (1)");
 }
