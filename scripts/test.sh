@@ -2,7 +2,7 @@
 # Every test: torch-free ones with sanitizers and under valgrind, then all on libtorch and real
 # photographs. Tests on data/lfw and its neighbours skip, and say so, where FACEMATCH_DATA is absent.
 . "$(dirname "$0")/common.sh"
-need_packages valgrind binutils chromium
+need_packages valgrind binutils chromium abigail-tools clang
 scripts/setup.sh
 if ! cmp -s tests/requirements.txt .venv-tests/requirements.installed; then
     "$python" -m venv --system-site-packages .venv-tests
@@ -28,6 +28,9 @@ ctest --no-tests=error --test-dir build-asan --output-on-failure -j2
 
 say "threads of the torch-free core, with ThreadSanitizer"
 ctest --no-tests=error --test-dir build-tsan --output-on-failure -j2 -L fast
+
+say "Debian packages"
+scripts/package.sh
 
 say "all, on libtorch and real photographs"
 ctest --no-tests=error --test-dir build --output-on-failure -LE slow -j2

@@ -1029,6 +1029,18 @@ static const fm_gallery_options *with(const fm_gallery_key *key)
     return &options;
 }
 
+/* A key as a program compiled against a newer header would pass it. */
+static void try_newer_key(const char *uri)
+{
+    GROWN(fm_gallery_key) grown;
+    memset(&grown, 0, sizeof grown);
+    grown.head.struct_size = sizeof grown;
+    grown.head.callback = no_key;
+    GIVES(FM_OK, fm_gallery_open(&out.gallery, uri, in.embedder, with(&grown.head), err));
+    grown.tail[TAIL - 1] = 1;
+    REFUSED(fm_gallery_open(&out.gallery, uri, in.embedder, with(&grown.head), err));
+}
+
 static void test_gallery_keys(void **state)
 {
     uint8_t key[FM_GALLERY_KEY_SIZE] = {1, 2, 3}, other[FM_GALLERY_KEY_SIZE] = {9},
@@ -1042,6 +1054,7 @@ static void test_gallery_keys(void **state)
     fm_gallery_key_init(&good, sizeof good);
     good.callback = no_key;
     assert_int_equal(fm_gallery_open(&g, uri, in.embedder, with(&good), NULL), FM_OK);
+    try_newer_key(uri);
     OPTION(FM_E_PERMISSION, fm_gallery_key, bytes = other;
            options->size = 32, fm_gallery_open(&out.gallery, uri, in.embedder, with(options), err));
     OPTION(FM_E_PERMISSION, fm_gallery_key, passphrase = "open",

@@ -77,7 +77,7 @@ static int tell_all(const options *opts)
     for (size_t i = 0; i < folders.count; i++)
         answer = out_worst(answer, tell_folder(opts, folders.items[i], &told));
     if (told == 0) {
-        out_note("no models; scripts/setup.sh builds them. Looked in:");
+        out_note("no models; scripts/setup.sh and facematch-models build them. Looked in:");
         for (size_t i = 0; i < folders.count; i++)
             out_note("  %s", folders.items[i]);
         answer = ANSWER_NO;

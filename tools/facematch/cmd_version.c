@@ -26,8 +26,11 @@ int cmd_version(const options *opts)
 
 int cmd_help(const options *opts)
 {
-    if (!opts->man)
+    if (opts->completion)
+        help_completion();
+    else if (opts->man)
+        help_man();
+    else
         return help_show(opts->args, opts->args_count);
-    help_man();
     return ANSWER_YES;
 }

@@ -16,8 +16,10 @@ static const char STATUSES[] = "Exit status: 0 yes, or done; 1 no (no match, nob
                                "by detect); 2 error. Of several photographs all are worked on, and "
                                "the worst status wins.";
 
-static const char LOOKUP[] = "Models are looked for in --models-dir, $FACEMATCH_MODELS, ./models "
-                             "and ~/.local/share/facematch/models; scripts/setup.sh builds them.";
+static const char LOOKUP[] =
+    "Models are looked for in --models-dir, $FACEMATCH_MODELS, ./models "
+    "and ~/.local/share/facematch/models; scripts/setup.sh builds them, and so does "
+    "facematch-models.";
 
 /* Words of text, from column `at` on, every further line indented. */
 static void print_wrapped(const char *text, int at, int indent)
@@ -214,7 +216,7 @@ void help_man(void)
     printf(".TH FACEMATCH 1 \"\" \"facematch %s\"\n", fm_version());
     puts(".SH NAME\nfacematch \\- verify and identify people by their faces");
     puts(".SH SYNOPSIS\n.B facematch\n\\fICOMMAND\\fR [\\fIOPTION\\fR]... [\\fIARGUMENT\\fR]...");
-    puts(".SH DESCRIPTION\nOf a photograph:");
+    puts(".SH DESCRIPTION\nAnswers two questions about a face in a photograph:");
     man_paragraph(PURPOSE);
     puts("One reference photograph per person is enough.\n.PP");
     man_paragraph(LOOKUP);
@@ -228,4 +230,5 @@ void help_man(void)
     puts(".SH EXIT STATUS");
     man_paragraph(STATUSES);
     puts(".SH ENVIRONMENT\n.TP\n.B FACEMATCH_MODELS\nA folder in which models are looked for.");
+    puts(".SH SEE ALSO\n.BR facematch\\-models (1)");
 }

@@ -1,4 +1,4 @@
-/* --help and the manual page, out of the tables of options and commands. */
+/* --help, the manual page and completion, out of the tables of options and commands. */
 #ifndef TOOL_HELP_H
 #define TOOL_HELP_H
 
@@ -10,5 +10,8 @@ int help_show(const char *const *words, size_t count);
 
 /* facematch(1), as troff source. */
 void help_man(void);
+
+/* Completion for bash, as a script to be sourced. */
+void help_completion(void);
 
 #endif

@@ -209,6 +209,8 @@ const option_spec OPTIONS[] = {
 
     {"man", NULL, OPTION_FLAG, AT(man), FOR_HELP, 0, 0, NULL,
      "Print the manual page, facematch(1), as troff source."},
+    {"completion", NULL, OPTION_FLAG, AT(completion), FOR_HELP, 0, 0, NULL,
+     "Print the completion for bash: source <(facematch help --completion)."},
     {0}};
 
 /* One option as it was typed. */

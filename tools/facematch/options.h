@@ -1,5 +1,5 @@
 /* What was asked for. One table of options and one of commands are the only source of parsing,
- * of --help and of the manual page. */
+ * of --help, of the manual page and of the completion. */
 #ifndef TOOL_OPTIONS_H
 #define TOOL_OPTIONS_H
 
@@ -45,7 +45,7 @@ typedef struct options {
     const char *const *args;
     size_t args_count;
     const char **words; /* the memory that args points into */
-    bool json, help, man, flip, aligned, quality, no_gate, recall, extrapolate;
+    bool json, help, man, completion, flip, aligned, quality, no_gate, recall, extrapolate;
     const char *model, *detector, *models_dir;
     const char *gallery, *id, *folder, *name, *metadata, *label;
     const char *key_file, *passphrase_file, *new_key_file, *new_passphrase_file;

@@ -1,0 +1,332 @@
+/* facematch.hpp, on the fake backend: each method, its failure, and that results and handles
+ * behave. */
+#include <cstring>
+#include <facematch/facematch.hpp>
+#include <functional>
+#include <iostream>
+#include <type_traits>
+
+extern "C" {
+#include "../api/support.h"
+}
+
+namespace fm = facematch;
+
+static int failures;
+
+static void check(bool condition, const char *what, int line)
+{
+    if (condition)
+        return;
+    std::cerr << "line " << line << ": " << what << "\n";
+    failures++;
+}
+#define CHECK(condition) check((condition), #condition, __LINE__)
+
+using pixels = std::vector<std::uint8_t>;
+
+struct world {
+    fm::model embedder, detector;
+    std::vector<pixels> drawn;
+    std::vector<fm::image> people; // borrows of drawn
+    fm::image blank;
+
+    world()
+    {
+        embedder = load(CALIBRATED);
+        detector = load(DETECTOR);
+        for (std::uint32_t i = 0; i < 5; i++) {
+            drawn.emplace_back(std::size_t{3} * PHOTO_WIDTH * PHOTO_HEIGHT);
+            draw_person(drawn.back().data(), i);
+            if (i < 4)
+                draw_square(drawn.back().data(), 120, 80, FACE_SIZE);
+        }
+        for (std::size_t i = 0; i < 4; i++)
+            people.push_back(fm::image::borrow(drawn[i], PHOTO_WIDTH, PHOTO_HEIGHT).value());
+        blank = fm::image::borrow(drawn[4], PHOTO_WIDTH, PHOTO_HEIGHT).value();
+    }
+    static fm::model load(const std::string &manifest)
+    {
+        const std::string text = FAKE_MAGIC + manifest;
+        return fm::model::load_memory(pixels(text.begin(), text.end())).value();
+    }
+    fm::session session() const
+    {
+        return fm::session::create(embedder, detector).value();
+    }
+    fm::gallery gallery(const char *name) const
+    {
+        return fm::gallery::open(test_path(name), embedder).value();
+    }
+};
+
+static fm_identify_options near_identity()
+{
+    fm_identify_options options = fm::make<fm_identify_options>();
+    options.use_threshold = 1;
+    options.threshold = 0.9999F;
+    return options;
+}
+
+static fm_enroll_options without_gate()
+{
+    static const fm_gate_options off = [] {
+        fm_gate_options gate = fm::make<fm_gate_options>();
+        gate.off = 1;
+        return gate;
+    }();
+    fm_enroll_options options = fm::make<fm_enroll_options>();
+    options.gate = &off;
+    return options;
+}
+
+static void test_results(const world &)
+{
+    fm::result<fm::image> absent = fm::image::load("/absent.jpg");
+    CHECK(!absent && absent.status() == FM_E_NOT_FOUND);
+    CHECK(absent.message().find("/absent.jpg") != std::string::npos);
+    bool thrown = false;
+    try {
+        (void)absent.value();
+    } catch (const fm::error &error) {
+        thrown = error.status() == FM_E_NOT_FOUND && absent.message() == error.what();
+    }
+    CHECK(thrown);
+    CHECK(!std::move(absent).value_or(fm::image()));
+    fm::result<int> number(7);
+    CHECK(number && *number == 7 && number.status() == FM_OK && number.message().empty());
+    CHECK(std::move(number).value_or(8) == 7);
+    fm::result<void> done, undone(fm::failure{FM_E_IO, "no"});
+    CHECK(done && done.status() == FM_OK && !undone && undone.status() == FM_E_IO);
+    done.value();
+}
+
+static void test_handles(const world &w)
+{
+    static_assert(!std::is_copy_constructible_v<fm::model>);
+    static_assert(std::is_nothrow_move_constructible_v<fm::model>);
+    static_assert(!std::is_convertible_v<fm::session &, fm::span<const fm::image>>);
+    fm::session a = w.session(), b = std::move(a);
+    CHECK(!a && b); // NOLINT: empty after a move is what is promised
+    CHECK(a.detect(w.blank).status() == FM_E_INVALID_ARGUMENT);
+    fm_session *raw = b.release();
+    CHECK(raw && !b);
+    b = fm::session(raw);
+    CHECK(b.get() == raw && b.detect(w.blank).value().empty());
+    const int array[] = {1, 2, 3};
+    fm::span<const int> s = array;
+    CHECK(s.size() == 3 && s[2] == 3 && s.end() - s.begin() == 3 && fm::span<int>().empty());
+    CHECK(fm::make<fm_verify_options>().struct_size == sizeof(fm_verify_options));
+}
+
+static void test_images(const world &w)
+{
+    const std::string path = test_path("photo.png");
+    w.people[0].save(path).value();
+    fm::image photo = fm::image::load(path).value();
+    CHECK(photo.info().value().width_px == PHOTO_WIDTH);
+    CHECK(photo.rgb().value() == w.drawn[0]);
+    FILE *file = std::fopen(path.c_str(), "rb");
+    pixels bytes(1 << 20);
+    bytes.resize(std::fread(bytes.data(), 1, bytes.size(), file));
+    std::fclose(file);
+    CHECK(fm::image::decode(bytes).value().rgb().value() == w.drawn[0]);
+    fm_image_options small = fm::make<fm_image_options>();
+    small.max_pixels = 10;
+    CHECK(fm::image::decode(bytes, small).status() == FM_E_LIMIT);
+    CHECK(fm::image::borrow(bytes, 9999, 9999).status() == FM_E_INVALID_ARGUMENT);
+    CHECK(photo.save("/absent/photo.png").status() == FM_E_IO);
+    CHECK(fm::image::load(std::string("a\0b", 3)).status() == FM_E_INVALID_ARGUMENT);
+    const fm_face face = w.session().detect(photo).value().at(0);
+    CHECK(photo.draw({&face, 1}).value().rgb().value() != w.drawn[0]);
+    CHECK(!fm::image().info() && !fm::image().rgb());
+}
+
+static void test_models(const world &w)
+{
+    const fm_model_info info = w.embedder.info().value();
+    CHECK(info.dim == DIM && std::strcmp(info.name, "calibrated") == 0);
+    CHECK(w.embedder.threshold(1e-2).value() == 0.4F);
+    CHECK(w.embedder.threshold(1e-9).status() == FM_E_LIMIT);
+    CHECK(w.embedder.fmr(0.4F).value() < 0.011);
+    const std::vector<float> a(DIM, 1.0F), b(DIM - 1, 1.0F);
+    CHECK(w.embedder.compare(a, a).value() > 0.999F);
+    CHECK(w.embedder.compare(a, b).status() == FM_E_INVALID_ARGUMENT);
+    CHECK(w.embedder.compare(a, b).message() == "a and b differ in length");
+    CHECK(w.embedder.verify(a, a).value().match == 1);
+    CHECK(!w.embedder.verify(a, b));
+    CHECK(fm::model::load("/absent.pt").status() == FM_E_NOT_FOUND);
+}
+
+static void test_faces(const world &w)
+{
+    fm::session session = w.session();
+    const std::vector<fm_face> faces = session.detect(w.people[1]).value();
+    CHECK(faces.size() == 1 && session.detect(w.blank).value().empty());
+    const fm::image crop = session.align(w.people[1]).value();
+    CHECK(crop.info().value().width_px == 32);
+    CHECK(session.align(w.people[1], &faces[0]).value().rgb().value() == crop.rgb().value());
+    CHECK(session.quality(w.people[1], &faces[0]).value().size_px > 50);
+    CHECK(session.quality(w.blank).status() == FM_E_NOT_FOUND);
+    CHECK(session.check(w.people[1]).value().reason == FM_REFUSAL_NONE);
+    CHECK(session.check(w.blank).value().reason == FM_REFUSAL_NO_FACE);
+    fm_gate_options dark = fm::make<fm_gate_options>();
+    dark.min_brightness = 250;
+    CHECK(session.check(w.people[1], dark).value().reason == FM_REFUSAL_TOO_DARK);
+    CHECK(!fm::session().check(w.people[1]));
+}
+
+static void test_embeddings(const world &w)
+{
+    fm::session session = w.session();
+    CHECK(session.dim() == DIM);
+    const fm::embedded one = session.embed(w.people[1]).value();
+    CHECK(one.vector.size() == DIM && one.face_count == 1 && one.face.width > 50);
+    CHECK(session.embed(w.people[1], &one.face).value().vector == one.vector);
+    CHECK(session.embed(w.blank).status() == FM_E_NOT_FOUND);
+
+    std::vector<fm::image> photos;
+    for (const std::size_t i : {1U, 4U, 2U})
+        photos.push_back(fm::image::borrow(w.drawn[i], PHOTO_WIDTH, PHOTO_HEIGHT).value());
+    const fm::embedded_batch batch = session.embed_batch(photos).value();
+    CHECK(batch.size() == 3 && batch.dim == DIM);
+    CHECK(batch.statuses[0] == FM_OK && batch.statuses[1] == FM_E_NOT_FOUND);
+    CHECK(w.embedder.compare(batch.row(0), one.vector).value() > 0.9999F);
+    CHECK(session.embed_batch({}).value().size() == 0);
+
+    fm::session plain = fm::session::embedding_only(w.embedder).value();
+    CHECK(plain.embed(w.people[1]).status() == FM_E_STATE);
+    const fm::image crop = session.align(w.people[1]).value();
+    const fm::floats aligned = plain.embed_aligned({&crop, 1}).value();
+    CHECK(w.embedder.compare(aligned, one.vector).value() > 0.9999F);
+
+    CHECK(session.verify(w.people[1], w.people[1]).value().match == 1);
+    CHECK(session.verify(w.people[1], w.blank).status() == FM_E_NOT_FOUND);
+    fm::session eyes = fm::session::detecting_only(w.detector).value();
+    CHECK(eyes.dim() == 0 && eyes.detect(w.people[0]).value().size() == 1);
+    CHECK(fm::session::create(w.detector, w.detector).status() == FM_E_INVALID_ARGUMENT);
+}
+
+static void test_gallery(const world &w)
+{
+    fm::session session = w.session();
+    fm::gallery gallery = w.gallery("people.fmg");
+    fm_enroll_options options = without_gate();
+    options.metadata_json = "{\"room\":7}";
+    const fm_enrollment anna = gallery.enroll(session, "anna", w.people[0], options).value();
+    CHECK(anna.new_identity == 1 && anna.templates == 1);
+    const fm::floats berta = session.embed(w.people[1]).value().vector;
+    CHECK(gallery.add("berta", berta).value().new_identity == 1);
+    CHECK(gallery.add("berta", std::vector<float>(3)).status() == FM_E_INVALID_ARGUMENT);
+    CHECK(gallery.add(std::string("ber\0ta", 6), berta).status() == FM_E_INVALID_ARGUMENT);
+    CHECK(gallery.enroll(session, "c", w.blank).status() == FM_E_NOT_FOUND);
+    CHECK(gallery.count().value().identities == 2 && gallery.info().value().templates == 2);
+
+    CHECK(gallery.find("anna").value().templates == 1);
+    CHECK(gallery.find("nobody").status() == FM_E_NOT_FOUND);
+    CHECK(gallery.metadata("anna").value().find("room") != std::string::npos);
+    CHECK(gallery.metadata("berta").value() == "{}");
+    const std::vector<fm_template> templates = gallery.templates("berta").value();
+    CHECK(templates.size() == 1);
+    CHECK(gallery.embedding("berta", templates[0].template_id).value() == berta);
+    CHECK(gallery.list().value().size() == 2 && gallery.list("anna", 5).value().size() == 1);
+    std::string all;
+    gallery.for_each([&](const fm_identity &one) { all += one.id; }).value();
+    CHECK(all == "annaberta");
+
+    const auto who = gallery.identify(session, w.people[0], 3, near_identity()).value();
+    CHECK(who.matches.size() == 1 && std::strcmp(who.matches[0].id, "anna") == 0);
+    CHECK(who.details.identities == 2 && who.details.face_count == 1);
+    CHECK(gallery.identify(session, w.people[3], 3, near_identity()).value().matches.empty());
+    fm::floats queries = berta;
+    queries.insert(queries.end(), berta.begin(), berta.end());
+    const auto found = gallery.search(queries, DIM, 2, near_identity()).value();
+    CHECK(found.matches.size() == 2 && found.matches[1].size() == 1);
+    CHECK(std::strcmp(found.matches[1][0].id, "berta") == 0);
+    CHECK(gallery.search(queries, DIM + 1).status() == FM_E_INVALID_ARGUMENT);
+    CHECK(gallery.search(queries, DIM, SIZE_MAX).status() == FM_E_INVALID_ARGUMENT);
+    CHECK(gallery.verify(session, "anna", w.people[0]).value().match == 1);
+    CHECK(gallery.verify(session, "nobody", w.people[0]).status() == FM_E_NOT_FOUND);
+    CHECK(gallery.recall(10).value() == 1.0);
+
+    gallery.remove_template("berta", templates[0].template_id).value();
+    CHECK(gallery.templates("berta").value().empty());
+    CHECK(gallery.remove("anna").value() == 1 && !gallery.remove("anna"));
+    gallery.compact().value();
+}
+
+static void test_transfer_and_keys(const world &w)
+{
+    const std::string file = test_path("people.jsonl");
+    const pixels bytes(FM_GALLERY_KEY_SIZE, 7);
+    const fm_gallery_key key = fm::key_of_bytes(bytes);
+    fm_gallery_options options = fm::make<fm_gallery_options>();
+    options.key = &key;
+    fm::gallery sealed = fm::gallery::open(test_path("sealed.fmg"), w.embedder, options).value();
+    sealed.add("anna", std::vector<float>(DIM, 1.0F)).value();
+    CHECK(sealed.info().value().sealed == 1);
+    CHECK(sealed.export_to(file).value().identities == 1);
+    CHECK(w.gallery("copy.fmg").import_from(file).value().templates == 1);
+    CHECK(w.gallery("copy.fmg").import_from(file).status() == FM_E_EXISTS);
+    CHECK(sealed.shard(std::vector<std::string>{"postgresql://a/b"}).status() == FM_E_UNSUPPORTED);
+
+    const std::string path = test_path("sealed.fmg");
+    CHECK(fm::gallery::manage(path).status() == FM_E_PERMISSION);
+    CHECK(fm::gallery::manage(path, options).value().count().value().identities == 1);
+    const std::string words = "open";
+    CHECK(fm::key_of_passphrase(words).passphrase == words.c_str());
+    const pixels other(FM_GALLERY_KEY_SIZE, 8);
+    sealed.rekey(fm::key_of_bytes(other)).value();
+    CHECK(fm::gallery::manage(path, options).status() == FM_E_PERMISSION);
+}
+
+static void test_evaluation(const world &)
+{
+    std::vector<float> scores;
+    pixels genuine;
+    for (int i = 0; i < 4000; i++) {
+        const bool same = i % 2 == 0;
+        scores.push_back(static_cast<float>((i * 37) % 100) / 100.0F + (same ? 0.8F : 0.0F));
+        genuine.push_back(same);
+    }
+    const std::vector<double> fars = {0.1};
+    const fm::pairs_evaluation pairs = fm::evaluate_pairs(scores, genuine, {}, fars).value();
+    CHECK(pairs.report.pairs == 4000 && pairs.tars.size() == 1 && pairs.tars[0] > 0.5);
+    CHECK(fm::evaluate_pairs(scores, {}).status() == FM_E_INVALID_ARGUMENT);
+
+    fm::evaluation evaluation = fm::evaluation::create().value();
+    CHECK(evaluation.report().status() == FM_E_STATE);
+    evaluation.add(scores, genuine).value();
+    CHECK(evaluation.add(scores, {}).status() == FM_E_INVALID_ARGUMENT);
+    CHECK(evaluation.report().value().genuine == 2000);
+    CHECK(evaluation.at_threshold(0.9F).value().fmr.trials == 2000);
+    CHECK(evaluation.at_fmr(0.1).value().fmr.value <= 0.1);
+    CHECK(evaluation.at_fmr(1e-6).status() == FM_E_LIMIT);
+    CHECK(evaluation.curve(16).value().size() <= 16);
+    const fm::score_histogram bars = evaluation.histogram(0, 2, 10).value();
+    CHECK(bars.genuine.size() == 10 && bars.impostor[0] > 0);
+    CHECK(evaluation.histogram(0, 2, SIZE_MAX).status() == FM_E_INVALID_ARGUMENT);
+    const std::string text = evaluation.calibrate().value();
+    CHECK(text.front() == '{' && text.back() == '}');
+}
+
+int main()
+{
+    if (make_test_folder() != 0)
+        return 1;
+    {
+        const world w;
+        for (const auto &test :
+             {test_results, test_handles, test_images, test_models, test_faces, test_embeddings,
+              test_gallery, test_transfer_and_keys, test_evaluation}) {
+            try {
+                test(w);
+            } catch (const std::exception &error) {
+                std::cerr << "thrown: " << error.what() << "\n";
+                failures++;
+            }
+        }
+    }
+    remove_test_folder();
+    return failures != 0;
+}
