@@ -659,6 +659,27 @@ static void test_collapse_is_told(void **state)
     expect_failure(with_people(UNSCALED, &options), FM_FINDING_COLLAPSE, "collapse");
 }
 
+/* Where labels mean nothing and all that can be moved is what all embeddings have in common, they
+ * draw together for ever, without being alike. */
+static void test_collapse_that_takes_for_ever_is_told(void **state)
+{
+    const char *names[] = {"layer.weight"};
+    fm_trainer_options options = usual();
+    fm_trainer *trainer;
+    (void)state;
+    options.freeze = names;
+    options.freeze_count = 1;
+    options.learning_rate = 30;
+    options.epochs = 30;
+    trainer = create(PLAIN, &options);
+    for (uint64_t k = 0; k < EACH; k++)
+        for (uint64_t p = 0; p < PEOPLE; p++) {
+            char named[2] = {(char)('a' + (p + 3 * k) % PEOPLE), 0};
+            ok(add_as(trainer, p, k, named, FM_ROLE_TRAIN));
+        }
+    expect_failure(trainer, FM_FINDING_COLLAPSE, "become alike");
+}
+
 static void test_people_in_both_roles_are_told(void **state)
 {
     fm_trainer_options options = usual();
@@ -1088,6 +1109,7 @@ int main(void)
         cmocka_unit_test(test_explosion_is_told),
         cmocka_unit_test(test_losses_that_go_astray_are_told),
         cmocka_unit_test(test_collapse_is_told),
+        cmocka_unit_test(test_collapse_that_takes_for_ever_is_told),
         cmocka_unit_test(test_people_in_both_roles_are_told),
         cmocka_unit_test(test_single_photographs_and_idle_epochs_are_told),
         cmocka_unit_test(test_wrong_labels_are_told),
