@@ -56,21 +56,34 @@ static void report_missing(const char *name, const names *folders)
     free(places);
 }
 
-char *search_model(const options *opts, const char *name)
+static char *find_in(const names *folders, const char *name)
+{
+    for (size_t i = 0; i < folders->count; i++) {
+        char *path = out_format("%s/%s.pt", folders->items[i], name);
+        if (walk_is_file(path))
+            return path;
+        free(path);
+    }
+    return NULL;
+}
+
+char *search_find(const options *opts, const char *name)
 {
     if (is_path(name))
         return out_format("%s", name);
     names folders = search_folders(opts);
-    char *found = NULL;
-    for (size_t i = 0; i < folders.count && !found; i++) {
-        found = out_format("%s/%s.pt", folders.items[i], name);
-        if (!walk_is_file(found)) {
-            free(found);
-            found = NULL;
-        }
-    }
-    if (!found)
-        report_missing(name, &folders);
+    char *found = find_in(&folders, name);
     names_free(&folders);
     return found;
+}
+
+char *search_model(const options *opts, const char *name)
+{
+    char *found = search_find(opts, name);
+    if (found)
+        return found;
+    names folders = search_folders(opts);
+    report_missing(name, &folders);
+    names_free(&folders);
+    return NULL;
 }

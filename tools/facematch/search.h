@@ -11,4 +11,7 @@ names search_folders(const options *opts);
 /* The path of a model given by name or by path, to be freed; NULL: not found, and reported. */
 char *search_model(const options *opts, const char *name);
 
+/* The same without a report. */
+char *search_find(const options *opts, const char *name);
+
 #endif
