@@ -31,16 +31,23 @@ static void guard_signals(void)
 
 /* --- beginning --- */
 
+static void tell_no_architecture(const options *o)
+{
+    char *places = search_places(o);
+    out_error(NULL, FM_E_NOT_FOUND,
+              "no architecture '%s' in %s; python3 -m facematch_models build %s --out models makes "
+              "it",
+              o->arch, places, o->arch);
+    free(places);
+}
+
 static bool open_models(train_run *run)
 {
     const options *o = run->opts;
     char *path = o->arch ? search_find(o, o->arch) : NULL;
-    bool there = !o->arch || (path && walk_is_file(path));
+    bool there = !o->arch || path;
     if (!there)
-        out_error(NULL, FM_E_NOT_FOUND,
-                  "no architecture '%s' is built: python3 -m facematch_models build %s makes it; "
-                  "docs/training.md says where it is looked for",
-                  o->arch, o->arch);
+        tell_no_architecture(o);
     bool ok = there && ctx_open_models(&run->ctx, o, o->arch ? path : o->from,
                                        NEEDS_EMBEDDER | NEEDS_DETECTOR);
     free(path);

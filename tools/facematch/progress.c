@@ -54,7 +54,8 @@ static void draw(void)
     if (width < NARROWEST) {
         snprintf(line, sizeof line, "%.*s", width, counts + 1);
     } else if (room < 8) {
-        snprintf(line, (size_t)width + 1, "%s%s", bar.label, counts);
+        snprintf(line, sizeof line, "%s%s", bar.label, counts);
+        line[width] = '\0';
     } else {
         size_t filled = bar.total ? bar.done * (size_t)room / bar.total : 0;
         memset(cells, '-', (size_t)room);

@@ -61,9 +61,9 @@ static const curves CHARTS[] = {
       {"negative_distance", "two people", CHART_ORANGE}}},
     {"rate",
      "Learning rate",
-     "learning rate",
-     "Of each epoch.",
-     1,
+     "rate x 1000",
+     "Of each epoch, times 1000.",
+     1000,
      {{"learning_rate", "", CHART_BLUE}}}};
 
 static double highest(const json_t *epochs, const curves *c)
@@ -192,7 +192,7 @@ static void begin_table(FILE *out, const char *id, const char *heading, const ch
 {
     fprintf(out,
             "<section aria-labelledby=\"%s\"><h2 id=\"%s\">%s</h2>\n%s<div class=\"scroll\" "
-            "role=\"region\" aria-label=\"%s\" tabindex=\"0\"><table%s>%s<tbody>\n",
+            "role=\"region\" aria-label=\"%s, table\" tabindex=\"0\"><table%s>%s<tbody>\n",
             id, id, heading, more, heading, strcmp(id, "epochs") == 0 ? "" : " class=\"text\"",
             head);
 }
@@ -298,7 +298,8 @@ static bool put_page(FILE *out, const void *user)
     const options *o = run->opts;
     char *summary = out_format("%s %s, %s loss.", o->arch ? "Trained from new weights:" : "From",
                                run->ctx.model.name, train_loss_name(run));
-    page_begin(out, "Training", o->out, summary);
+    const char *slash = strrchr(o->out, '/');
+    page_begin(out, "Training", slash ? slash + 1 : o->out, summary);
     put_tiles(out, run);
     fputs("<div class=\"charts\">\n", out);
     for (size_t i = 0; i < sizeof CHARTS / sizeof *CHARTS; i++)

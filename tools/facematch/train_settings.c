@@ -61,9 +61,14 @@ static bool all_frozen(const options *opts)
     return false;
 }
 
+static const char *augment_of(const options *opts)
+{
+    return opts->augment ? opts->augment : all_frozen(opts) ? "none" : "light";
+}
+
 static bool parse_augment(const options *opts, fm_augmentation *out)
 {
-    const char *text = opts->augment ? opts->augment : all_frozen(opts) ? "none" : "light";
+    const char *text = augment_of(opts);
     *out = (fm_augmentation){0};
     if (strcmp(text, "none") == 0)
         return true;
@@ -248,6 +253,8 @@ json_t *train_settings_json(const train_run *run)
     for (const option_spec *spec = OPTIONS; spec->name; spec++)
         if ((spec->commands & FOR_TRAIN) && strcmp(spec->name, "json") != 0)
             json_object_set_new(object, spec->name, value_of(run->opts, spec));
+    json_object_set_new(object, "loss", json_string(train_loss_name(run)));
+    json_object_set_new(object, "augment", json_string(augment_of(run->opts)));
     json_object_set_new(object, "threads", json_integer(run->settings.threads));
     return object;
 }
