@@ -7,6 +7,7 @@
 /* Accumulated in double. */
 double fmi_kernel_dot(const float *a, const float *b, size_t n);
 double fmi_kernel_norm(const float *a, size_t n);
+double fmi_kernel_squared_distance(const float *a, const float *b, size_t n);
 
 /* Accumulated in float32, for a first look: as long as 1e-25 < |a||b| < 1e37 it differs from the
  * true product by at most fmi_kernel_dot_error(n) * |a||b|. */

@@ -52,7 +52,7 @@ double fmi_kernel_dot_error(size_t n)
     return 2.0 * ((double)n / FAST_LANES + FAST_LANES + 2) * 0x1p-24;
 }
 
-static double squared_distance(const float *a, const float *b, size_t n)
+double fmi_kernel_squared_distance(const float *a, const float *b, size_t n)
 {
     double lane[LANES] = {0};
     size_t i = 0;
@@ -110,9 +110,9 @@ float fmi_metric_score_normed(const fmi_manifest *manifest, const float *a, doub
     case FM_METRIC_COSINE:
         return to_score(cosine(fmi_kernel_dot(a, b, n), norm_a, norm_b));
     case FM_METRIC_EUCLIDEAN:
-        return to_score(-sqrt(squared_distance(a, b, n)));
+        return to_score(-sqrt(fmi_kernel_squared_distance(a, b, n)));
     case FM_METRIC_SQEUCLIDEAN:
-        return to_score(-squared_distance(a, b, n));
+        return to_score(-fmi_kernel_squared_distance(a, b, n));
     case FM_METRIC_INNER_PRODUCT:
         return to_score(fmi_kernel_dot(a, b, n));
     case FM_METRIC_CHI_SQUARED:

@@ -1,8 +1,13 @@
-/* Losses of a batch and their gradients, without a network: what goes in is what it gave. */
+/* Losses of a batch and their gradients, without a network: what goes in is what it gave.
+ *
+ * Sums are double, results float32. At a kink the gradient is PyTorch's: 0 for |v| at 0 and for
+ * max(v, 0) at 0. A value in x, logits or weights that is not finite makes the loss NaN, with
+ * gradients 0 and nothing mined. */
 #ifndef FMI_LOSS_H
 #define FMI_LOSS_H
 
 #include <facematch/train.h>
+#include <stdbool.h>
 
 /* Of one batch. Distances are Euclidean, means over all pairs; NaN where there are none. */
 typedef struct fmi_loss_figures {
@@ -22,16 +27,24 @@ typedef struct fmi_triplet_options {
     float margin;
 } fmi_triplet_options;
 
+/* figures.c: what the losses share. Fills all figures as of a batch with nothing in it; false where
+ * one of the values is not finite: then with a loss of NaN. */
+bool fmi_loss_begin(fmi_loss_figures *figures, const float *values, size_t count);
+/* The two mean distances; squared float64[n][n], may be NULL. */
+void fmi_loss_distances(const float *x, const int32_t *labels, size_t n, size_t dim,
+                        double *squared, fmi_loss_figures *figures);
+
 /* mining.c: the triplets of a batch, in order of anchor, then positive, then negative. Ties: the
- * lowest row. *out by fmi_alloc, NULL when there are none. distances: float64[n][n], squared. */
+ * lowest row. Semi-hard: 0 < negative's - positive's distance <= margin. *out by fmi_alloc, NULL
+ * when there are none. distances: float64[n][n], squared. */
 fm_status fmi_mine(const double *distances, const int32_t *labels, size_t n, fm_mining mining,
                    float margin, fmi_triplet **out, size_t *count, fm_error *err);
 
-/* triplet.c. x float32[n][dim], as compared: normalised where the model is. gradient float32[n][dim]
- * of the loss by x. Nothing mined: loss 0, gradient 0. */
-fm_status fmi_loss_triplet(const fmi_triplet_options *options, const float *x, const int32_t *labels,
-                           size_t n, size_t dim, float *gradient, fmi_loss_figures *figures,
-                           fm_error *err);
+/* triplet.c. x float32[n][dim], as compared: normalised where the model is. gradient
+ * float32[n][dim] of the loss by x. Nothing mined: loss 0, gradient 0. */
+fm_status fmi_loss_triplet(const fmi_triplet_options *options, const float *x,
+                           const int32_t *labels, size_t n, size_t dim, float *gradient,
+                           fmi_loss_figures *figures, fm_error *err);
 
 /* softmax.c: mean cross entropy. logits, gradient float32[n][classes]; labels 0..classes-1. */
 fm_status fmi_loss_softmax(const float *logits, const int32_t *labels, size_t n, size_t classes,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
@@ -10,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable
 
-from . import archive, bundle, catalog, fetch
+from . import archive, architectures, bundle, catalog, fetch
+from . import manifest as manifests
 from .errors import ModelsError
 
 
@@ -61,7 +63,7 @@ def combine(name: str, members: list[tuple[bundle.Member, Path]], path: Path,
     if calibration is not None:
         manifest["calibration"] = calibration
     manifest["build"] = {"members": [archive.model_id(records, archive.manifest_of(records))
-                                     for records in own], "port_sha256": catalog.port_sha256("bundle")}
+                                     for records in own], "port_sha256": manifests.port_sha256("bundle")}
     model_id = None if force else _id_if_up_to_date(path, manifest)
     if model_id is not None:
         progress(f"{name}: up to date")
@@ -70,6 +72,36 @@ def combine(name: str, members: list[tuple[bundle.Member, Path]], path: Path,
     parts = [(entry["part"], file) for entry, (_, file)
              in zip(manifest["embedding"]["members"], members)]
     return _write(path, _in_fresh_process(bundle.port, parts), manifest, progress)
+
+
+def build_untrained(net: architectures.Architecture, out: Path, progress: fetch.Progress,
+                    force: bool = False) -> Built:
+    """Write <out>/<name>.pt with random weights, always the same, unless it is there already."""
+    path, manifest = out / f"{net.name}.pt", net.manifest()
+    model_id = None if force else _id_if_up_to_date(path, manifest)
+    if model_id is not None:
+        progress(f"{net.name}: up to date")
+        return Built(net.name, path, model_id, False)
+    progress(f"{net.name}: drawing weights")
+    return _write(path, _in_fresh_process(port_untrained, net.module), manifest, progress)
+
+
+def build_copy(copy: architectures.Copy, source: Path, out: Path, progress: fetch.Progress,
+               force: bool = False) -> Built:
+    """Write <out>/<name>.pt from the user's copy of published weights, unless it is there already."""
+    try:
+        data = source.read_bytes()
+    except OSError as error:
+        raise ModelsError(f"{source}: {error.strerror or error}") from error
+    path = out / f"{copy.name}.pt"
+    manifest = copy.manifest(hashlib.sha256(data).hexdigest())
+    model_id = None if force else _id_if_up_to_date(path, manifest)
+    if model_id is not None:
+        progress(f"{copy.name}: up to date")
+        return Built(copy.name, path, model_id, False)
+    progress(f"{copy.name}: converting")
+    return _write(path, _in_fresh_process(port, copy.module, {str(source): data}), manifest,
+                  progress)
 
 
 def _write(path: Path, records: dict[str, bytes], manifest: dict[str, Any],
@@ -110,10 +142,24 @@ def _in_fresh_process(make: Callable[..., dict[str, bytes]], *arguments: Any) ->
 
 def port(module: str, weights: dict[str, bytes]) -> dict[str, bytes]:
     """The records of the archive without its manifest."""
+    torch = _import_torch()
+    net = importlib.import_module(f".{module}", __package__).load(weights)
+    return archive.records_of_module(torch.jit.script(net.eval()))
+
+
+def port_untrained(module: str) -> dict[str, bytes]:
+    """The same for a net that is to be trained."""
+    torch = _import_torch()
+    net = importlib.import_module(f".{module}", __package__).make()
+    torch.manual_seed(architectures.SEED)
+    net.initialize()
+    return archive.records_of_module(torch.jit.script(net.eval()))
+
+
+def _import_torch() -> Any:
     try:
         import torch
     except ImportError as error:
         raise ModelsError("building a model needs PyTorch in Python"
                           " (Debian: apt install python3-torch)") from error
-    net = importlib.import_module(f".{module}", __package__).load(weights)
-    return archive.records_of_module(torch.jit.script(net.eval()))
+    return torch

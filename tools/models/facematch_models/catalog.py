@@ -5,7 +5,6 @@ Nothing here needs PyTorch, so listing stays quick.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 from . import bundle
 from . import manifest as manifests
+from .architectures import ARCHITECTURES, COPIES, Architecture, Copy
 from .errors import ModelsError
 
 PACKAGE_FOLDER = Path(__file__).parent
@@ -58,19 +58,11 @@ class Recipe:
         if calibration is not None:
             manifest["calibration"] = calibration
         # what the archive was made from: another port or other weights mean a new build
-        manifest["build"] = {"port_sha256": port_sha256(
+        manifest["build"] = {"port_sha256": manifests.port_sha256(
             *filter(None, (self.module, self.reader, "layers"))),
                              "source_sha256": {name: sha256 for _, name, sha256
                                                in self.package.files()}}
         return manifest
-
-
-def port_sha256(*modules: str) -> str:
-    """SHA-256 over the Python code that decides an archive's records."""
-    digest = hashlib.sha256()
-    for module in (*modules, "archive"):
-        digest.update((PACKAGE_FOLDER / f"{module}.py").read_bytes() + b"\0")
-    return digest.hexdigest()
 
 
 def calibration_of(name: str, folder: Path = CALIBRATIONS) -> dict[str, Any] | None:
@@ -204,9 +196,9 @@ PRESETS = {preset.name: preset for preset in (
             bundle.Member("dlib-resnet-v1", 1.2247))))}
 
 
-def recipe(name: str) -> Recipe | Preset:
-    """The recipe or preset of that name."""
-    every = {**RECIPES, **PRESETS}
+def recipe(name: str) -> Recipe | Preset | Architecture | Copy:
+    """What can be built by that name."""
+    every = {**RECIPES, **PRESETS, **ARCHITECTURES, **COPIES}
     if name not in every:
         raise ModelsError(f"no model is called {name!r}; there are: {', '.join(every)}")
     return every[name]

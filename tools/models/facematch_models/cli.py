@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import archive
+from . import archive, architectures
 from . import build as builder
 from . import bundle, catalog, verify
 from .errors import ModelsError
@@ -17,6 +17,8 @@ _EXAMPLES = """examples:
   python3 -m facematch_models list
   python3 -m facematch_models build mtcnn mobilefacenet --out models
   python3 -m facematch_models build dlib-resnet-v1 --from dlib_face_recognition_resnet_model_v1.dat
+  python3 -m facematch_models build facenet-small --out models
+  python3 -m facematch_models build inception-resnet-v1 --from 20180402-114759-vggface2.pt
   python3 -m facematch_models combine models/mobilefacenet.pt mine.pt --weights 1,0.8 --out both.pt
   python3 -m facematch_models inspect models/mtcnn.pt --json
   python3 -m facematch_models verify models/*.pt
@@ -98,17 +100,27 @@ def _build(options: argparse.Namespace) -> int:
     recipes = [catalog.recipe(name) for name in dict.fromkeys(options.names)]
     if options.source is not None and len(recipes) != 1:
         raise ModelsError("--from goes with one model")
-    if options.source is not None and isinstance(recipes[0], catalog.Preset):
-        raise ModelsError(f"{recipes[0].name} is made of other models: --from goes with those")
-    cache = options.cache or options.out / ".cache"
     for recipe in recipes:
-        if isinstance(recipe, catalog.Preset):
-            built = builder.build_preset(recipe, options.out, cache, _progress, options.force)
-        else:
-            built = builder.build(recipe, options.out, cache, _progress, options.source,
-                                  options.force)
-        _show_built(options, built)
+        _show_built(options, _build_one(options, recipe))
     return 0
+
+
+def _build_one(options: argparse.Namespace, recipe: Any) -> builder.Built:
+    source, out, force = options.source, options.out, options.force
+    cache = options.cache or out / ".cache"
+    if isinstance(recipe, catalog.Preset):
+        if source is not None:
+            raise ModelsError(f"{recipe.name} is made of other models: --from goes with those")
+        return builder.build_preset(recipe, out, cache, _progress, force)
+    if isinstance(recipe, architectures.Copy) and source is None:
+        raise ModelsError(f"{recipe.name} is in no package: give your copy of {recipe.file}"
+                          " by --from")
+    if isinstance(recipe, catalog.Recipe):
+        return builder.build(recipe, out, cache, _progress, source, force)
+    if source is None:
+        return builder.build_untrained(recipe, out, _progress, force)
+    return builder.build_copy(architectures.find_copy(recipe.name, source.name), source, out,
+                              _progress, force)
 
 
 def _show_built(options: argparse.Namespace, built: builder.Built) -> None:
@@ -136,12 +148,21 @@ def _list(options: argparse.Namespace) -> int:
         members = " + ".join(member.model for member in preset.members)
         _show(options, {"name": preset.name, "summary": preset.summary,
                         "members": [member.model for member in preset.members]},
-              f"{preset.name:16}{preset.summary}\n{'':16}{members}")
+              f"{preset.name:20}{preset.summary}\n{'':20}{members}")
     for recipe in catalog.RECIPES.values():
         _show(options, {"name": recipe.name, "summary": recipe.summary,
                         "package": str(recipe.package), "license": recipe.fields["license"]},
-              f"{recipe.name:16}{recipe.summary}\n{'':16}{recipe.package}; "
+              f"{recipe.name:20}{recipe.summary}\n{'':20}{recipe.package}; "
               f"{recipe.fields['license']}")
+    for copy in architectures.COPIES.values():
+        _show(options, {"name": copy.name, "summary": copy.summary, "file": copy.file,
+                        "license": copy.fields["license"]},
+              f"{copy.name:20}{copy.summary}\n{'':20}from your own copy of {copy.file}; "
+              f"{copy.fields['license']}")
+    for net in architectures.ARCHITECTURES.values():
+        _show(options, {"name": net.name, "summary": net.summary, "untrained": True,
+                        "license": net.license},
+              f"{net.name:20}untrained: {net.summary}\n{'':20}after {net.paper}; {net.license}")
     return 0
 
 

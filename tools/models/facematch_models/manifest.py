@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 from .errors import ModelsError
@@ -49,6 +51,14 @@ def _number(value: int | float) -> str:
 def identity(manifest: dict[str, Any]) -> bytes:
     """The manifest's share in the model id."""
     return canonical({key: manifest[key] for key in IDENTITY_KEYS if key in manifest}).encode("utf-8")
+
+
+def port_sha256(*modules: str) -> str:
+    """SHA-256 over the Python code that decides an archive's records."""
+    digest = hashlib.sha256()
+    for module in (*modules, "archive"):
+        digest.update(Path(__file__).with_name(f"{module}.py").read_bytes() + b"\0")
+    return digest.hexdigest()
 
 
 def dump(manifest: dict[str, Any]) -> bytes:
