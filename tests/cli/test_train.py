@@ -292,7 +292,7 @@ class Resume(Case):
         self.train("--epochs", "2", "--checkpoint", self.path("c"))
         again = ("--checkpoint", self.path("c"), "--resume")
         self.train("--epochs", "3", *again, out="n.pt", status=ERROR)
-        self.assertIn("epochs", self.err)
+        self.assertIn("options", self.err)
         other = self.path("other")
         training.write_people(other, 12, 5)
         self.train("--epochs", "2", *again, out="n.pt", data=other, status=ERROR)
