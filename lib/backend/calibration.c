@@ -117,6 +117,19 @@ static fm_status read_misses(fmi_calibration *c, const json_t *section, fm_error
     return FM_OK;
 }
 
+static int64_t count_or_none(const json_t *section, const char *key)
+{
+    json_int_t count = json_integer_value(json_object_get(section, key));
+    return count > 0 ? count : 0;
+}
+
+/* For people to read: nothing is decided by them. */
+static void read_counts(fmi_calibration *c, const json_t *section)
+{
+    c->people = count_or_none(section, "people");
+    c->genuine_comparisons = count_or_none(section, "genuine_comparisons");
+}
+
 fm_status fmi_manifest_read_calibration(fmi_manifest *m, const json_t *root, fm_error *err)
 {
     const json_t *section;
@@ -134,6 +147,8 @@ fm_status fmi_manifest_read_calibration(fmi_manifest *m, const json_t *root, fm_
                                  &m->calibration.impostor_comparisons, err);
     if (status == FM_OK)
         status = read_calibration_points(&m->calibration, section, err);
+    if (status == FM_OK)
+        read_counts(&m->calibration, section);
     if (status == FM_OK && fmi_field_present(section, "calibration.tail"))
         status = read_tail(&m->calibration, section, err);
     if (status == FM_OK && fmi_field_present(section, "calibration.genuine"))

@@ -1,43 +1,25 @@
 #include "backend/fake.h"
-#include "backend/backend.h"
-#include "backend/manifest.h"
+#include "backend/fake_net.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/random.h"
+#include <jansson.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
-    CHANNELS = 3,
-    GRID = 8,
-    CELLS = CHANNELS * GRID * GRID,
+    CHANNELS = FMI_FAKE_CHANNELS,
+    GRID = FMI_FAKE_GRID,
+    CELLS = FMI_FAKE_CELLS,
     WINDOW = 12, /* pixels that pnet looks at, and how far apart its windows are */
     WINDOW_STRIDE = 2,
     BOX_OUTPUTS = 5,
-    FACE_OUTPUTS = 15
+    FACE_OUTPUTS = 15,
+    DIM_MAX = 65536
 };
 
-typedef enum part_kind { EMBEDDER, PNET, RNET, ONET } part_kind;
-
-enum { PARTS_MAX = FMI_MEMBERS_MAX + 4 };
-
-struct fmi_part {
-    part_kind kind;
-    int32_t dim;      /* of the embedder; 0: whatever is asked for */
-    size_t first_row; /* of the matrix: a bundle's members differ */
-    char name[64];
-};
-
-struct fmi_net {
-    fm_model_kind kind; /* 0: no manifest */
-    size_t count;
-    fmi_part parts[PARTS_MAX];
-};
-
-/* One picture of the input. */
-typedef struct view {
-    const float *planes;
-    int64_t height, width;
-} view;
+typedef fmi_fake_view view;
 
 static const char *fake_version(void)
 {
@@ -49,28 +31,65 @@ static bool fake_has_bfloat16(void)
     return false;
 }
 
-/* The manifest within the archive; *length 0: none. */
-static fm_status open_archive(const void *bytes, size_t size, const char **manifest, size_t *length,
-                              fm_error *err)
+/* What lies where in an archive. */
+typedef struct layout {
+    size_t head;          /* bytes before the manifest: the line, and trained weights */
+    const char *trained;  /* or NULL */
+    size_t rows;          /* of them */
+    const char *manifest; /* the rest */
+    size_t length;        /* 0: none */
+} layout;
+
+static fm_status fail_archive(fm_error *err)
 {
-    const size_t head = sizeof FMI_FAKE_MAGIC - 1;
-    if (size < head || memcmp(bytes, FMI_FAKE_MAGIC, head) != 0)
-        return fmi_fail(err, FM_E_CORRUPT, "not a model file");
-    *manifest = (const char *)bytes + head;
-    *length = size - head;
+    return fmi_fail(err, FM_E_CORRUPT, "not a model file");
+}
+
+static fm_status find_trained(layout *out, const char *bytes, size_t size, fm_error *err)
+{
+    const char *at = bytes + sizeof FMI_FAKE_TRAINED - 1, *end = memchr(bytes, '\n', size);
+    char *behind = NULL;
+    unsigned long rows;
+    if (!end)
+        return fail_archive(err);
+    rows = strtoul(at, &behind, 10);
+    if (behind != end || rows < 1 || rows > DIM_MAX)
+        return fail_archive(err);
+    out->trained = end + 1;
+    out->rows = (size_t)rows;
+    out->head = (size_t)(out->trained - bytes) + rows * FMI_FAKE_COLUMNS * sizeof(float);
+    return out->head <= size ? FM_OK : fail_archive(err);
+}
+
+static bool begins_with(const void *bytes, size_t size, const char *text)
+{
+    return size >= strlen(text) && memcmp(bytes, text, strlen(text)) == 0;
+}
+
+static fm_status open_archive(const void *bytes, size_t size, layout *out, fm_error *err)
+{
+    fm_status status = FM_OK;
+    memset(out, 0, sizeof *out);
+    out->head = sizeof FMI_FAKE_MAGIC - 1;
+    if (begins_with(bytes, size, FMI_FAKE_TRAINED))
+        status = find_trained(out, bytes, size, err);
+    else if (!begins_with(bytes, size, FMI_FAKE_MAGIC))
+        status = fail_archive(err);
+    if (status != FM_OK)
+        return status;
+    out->manifest = (const char *)bytes + out->head;
+    out->length = size - out->head;
     return FM_OK;
 }
 
 static fm_status fake_records(const void *bytes, size_t size, fmi_record_fn fn, void *user,
                               fm_error *err)
 {
-    const char *manifest = NULL;
-    size_t length = 0;
-    fm_status status = open_archive(bytes, size, &manifest, &length, err);
-    if (status == FM_OK && length > 0)
-        status = fn(user, FMI_MANIFEST_RECORD, manifest, length, err);
-    return status == FM_OK ? fn(user, "fake", FMI_FAKE_MAGIC, sizeof FMI_FAKE_MAGIC - 1, err)
-                           : status;
+    layout archive;
+    fm_status status = open_archive(bytes, size, &archive, err);
+    if (status == FM_OK && archive.length > 0)
+        status = fn(user, FMI_MANIFEST_RECORD, archive.manifest, archive.length, err);
+    return status == FM_OK ? fn(user, "fake", bytes, archive.head, err) : status;
 }
 
 static void add_part(fmi_net *net, part_kind kind, const char *name, int32_t dim, size_t first_row)
@@ -89,6 +108,16 @@ static void add_detector(fmi_net *net)
     add_part(net, ONET, "onet", 0, 0);
 }
 
+/* What the library knows nothing of. */
+static void read_fake_field(fmi_net *net, const char *text, size_t length)
+{
+    json_t *root = json_loadb(text, length, 0, NULL);
+    const json_t *fake = json_object_get(root, "fake");
+    net->feature_max = json_is_true(json_object_get(fake, "feature_max"));
+    net->fixed = json_is_true(json_object_get(fake, "fixed"));
+    json_decref(root);
+}
+
 static fm_status read_manifest(fmi_net *net, const char *text, size_t length, fm_error *err)
 {
     fmi_manifest manifest;
@@ -105,41 +134,62 @@ static fm_status read_manifest(fmi_net *net, const char *text, size_t length, fm
     if (net->kind == FM_MODEL_DETECTOR)
         add_detector(net);
     fmi_manifest_dispose(&manifest);
+    read_fake_field(net, text, length);
     return FM_OK;
 }
 
-static fm_status fill(fmi_net *net, const char *manifest, size_t length, fm_error *err)
+static fm_status read_trained(fmi_net *net, const layout *archive, fm_error *err)
 {
-    if (length > 0)
-        return read_manifest(net, manifest, length, err);
-    add_part(net, EMBEDDER, "", 0, 0);
-    add_detector(net);
+    size_t size = archive->rows * FMI_FAKE_COLUMNS * sizeof(float);
+    if (!archive->trained)
+        return FM_OK;
+    if (net->count != 1 || net->parts[0].dim != (int32_t)archive->rows)
+        return fmi_fail(err, FM_E_CORRUPT, "%zu rows are not the embedding's", archive->rows);
+    net->trained = fmi_alloc(size);
+    if (!net->trained)
+        return fmi_fail_memory(err);
+    memcpy(net->trained, archive->trained, size);
+    net->trained_rows = archive->rows;
+    net->parts[0].trained = net->trained;
     return FM_OK;
+}
+
+static fm_status fill(fmi_net *net, const layout *archive, fm_error *err)
+{
+    fm_status status = FM_OK;
+    if (archive->length > 0) {
+        status = read_manifest(net, archive->manifest, archive->length, err);
+    } else {
+        add_part(net, EMBEDDER, "", 0, 0);
+        add_detector(net);
+    }
+    return status == FM_OK ? read_trained(net, archive, err) : status;
+}
+
+static void fake_free(fmi_net *net)
+{
+    if (net)
+        fmi_free(net->trained);
+    fmi_free(net);
 }
 
 static fm_status fake_load(fmi_net **out, const void *bytes, size_t size, fm_error *err)
 {
-    const char *manifest = NULL;
-    size_t length = 0;
+    layout archive;
     fmi_net *net;
-    fm_status status = open_archive(bytes, size, &manifest, &length, err);
+    fm_status status = open_archive(bytes, size, &archive, err);
     if (status != FM_OK)
         return status;
     net = fmi_calloc(1, sizeof *net);
     if (!net)
         return fmi_fail_memory(err);
-    status = fill(net, manifest, length, err);
+    status = fill(net, &archive, err);
     if (status != FM_OK) {
-        fmi_free(net);
+        fake_free(net);
         return status;
     }
     *out = net;
     return FM_OK;
-}
-
-static void fake_free(fmi_net *net)
-{
-    fmi_free(net);
 }
 
 static fm_status fake_prepare(fmi_net *net, const char *part, const fmi_part_config *config,
@@ -155,14 +205,20 @@ static fm_status fake_prepare(fmi_net *net, const char *part, const fmi_part_con
     return fmi_fail(err, FM_E_CORRUPT, "the archive has no network \"%s\"", part);
 }
 
-/* A fixed number in [-1, 1) for each place of the matrix (splitmix64). */
+/* A fixed number in [-1, 1) for each place of the matrix. */
 static float matrix_entry(uint64_t row, uint64_t column)
 {
-    uint64_t z = (row * CELLS + column + 1) * 0x9E3779B97F4A7C15u;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    z ^= z >> 31;
+    uint64_t z = fmi_mix((row * CELLS + column + 1) * 0x9E3779B97F4A7C15u);
     return (float)(z >> 40) / 8388608.0f - 1.0f;
+}
+
+double fmi_fake_weight(const fmi_part *part, size_t row, size_t column)
+{
+    if (part->trained)
+        return (double)part->trained[row * FMI_FAKE_COLUMNS + column];
+    if (column == CELLS) /* not zero for a grey picture */
+        return 0.01 * (double)matrix_entry(part->first_row + row, CELLS - 1);
+    return (double)matrix_entry(part->first_row + row, column);
 }
 
 /* Cells share a border pixel where the size is not a multiple of GRID, so none is empty. */
@@ -187,16 +243,20 @@ static float cell_mean(const view *v, int64_t channel, int64_t row, int64_t colu
     return (float)(sum / (double)((y1 - y0) * (x1 - x0)));
 }
 
-static void embed(const view *v, size_t row, size_t dim, float *out)
+void fmi_fake_cells(const view *v, float cells[CELLS])
 {
-    float cells[CELLS];
     for (int64_t i = 0; i < CELLS; i++)
         cells[i] = cell_mean(v, i / (GRID * GRID), i / GRID % GRID, i % GRID);
+}
+
+static void embed(const fmi_part *part, const view *v, size_t dim, float *out)
+{
+    float cells[CELLS];
+    fmi_fake_cells(v, cells);
     for (size_t j = 0; j < dim; j++) {
-        double sum =
-            0.01 * (double)matrix_entry(row + j, CELLS - 1); /* not zero for a grey picture */
+        double sum = fmi_fake_weight(part, j, CELLS);
         for (size_t i = 0; i < CELLS; i++)
-            sum += (double)matrix_entry(row + j, i) * (double)cells[i];
+            sum += fmi_fake_weight(part, j, i) * (double)cells[i];
         out[j] = (float)sum;
     }
 }
@@ -325,7 +385,7 @@ static size_t output_size(const fmi_part *part, const int64_t shape[4], size_t o
 static void run_one(const fmi_part *part, const view *v, size_t outputs, float *out)
 {
     if (part->kind == EMBEDDER)
-        embed(v, part->first_row, outputs, out);
+        embed(part, v, outputs, out);
     else if (part->kind == PNET)
         propose(v, out);
     else
@@ -359,8 +419,25 @@ static fm_status fake_run(fmi_part *part, int32_t threads, const float *in, cons
 const fmi_backend *fmi_backend_get(void)
 {
     static const fmi_backend fake = {
-        "fake",    fake_version, fake_has_bfloat16, fake_records,
-        fake_load, fake_free,    fake_prepare,      fake_run,
+        "fake",
+        fake_version,
+        fake_has_bfloat16,
+        fake_records,
+        fake_load,
+        fake_free,
+        fake_prepare,
+        fake_run,
+        fmi_fake_learner_new,
+        fmi_fake_learner_free,
+        fmi_fake_learner_forward,
+        fmi_fake_learner_step,
+        fmi_fake_learner_run,
+        fmi_fake_learner_extra,
+        fmi_fake_learner_has_feature_max,
+        fmi_fake_learner_set_feature_max,
+        fmi_fake_learner_state,
+        fmi_fake_learner_restore,
+        fmi_fake_learner_archive,
     };
     return &fake;
 }

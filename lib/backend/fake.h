@@ -1,7 +1,9 @@
-/* A stand-in for libtorch, for tests only: no weights, the same numbers everywhere.
+/* A stand-in for libtorch, for tests only: the same numbers everywhere.
  *
  * An archive is a text: the line "FMFAKE1\n", then the whole facematch.json. Nothing behind the
  * line: an archive without a manifest. Its records are "fake" (the line) and the manifest, if any.
+ * One that was trained begins with "FMFAKE2 <dim>\n" and so many rows of 193 float32 as this
+ * machine has them, which belong to its record "fake", in the place of the fixed matrix.
  *
  * Part "": the embedder. The input is averaged over 8x8 cells per channel, and a fixed matrix of
  * pseudo-random numbers maps the cells to dim numbers. dim is the manifest's, or what the caller's
@@ -17,10 +19,18 @@
  * square: eyes at (0.3, 0.35) and (0.7, 0.35), nose tip (0.5, 0.55), mouth corners (0.35, 0.75) and
  * (0.65, 0.75).
  *
+ * Training is real, with one rule whatever optimiser is asked for: v = momentum v + gradient +
+ * weight_decay w; w -= rate v, momentum only where FM_OPTIMIZER_SGD is. The embedder has the
+ * parameters "layer.weight" (the matrix, 192 columns) and "layer.bias". In training each cell is
+ * left out, or counts a little more, by chance from (seed, step, row). A field "fake" of the
+ * manifest can have {"feature_max": true}: features are divided by their largest, but in training;
+ * {"fixed": true}: weights cannot be drawn anew.
+ *
  * Only float32: preparing a part in bfloat16 is refused, as on a CPU that lacks it. */
 #ifndef FMI_FAKE_H
 #define FMI_FAKE_H
 
-#define FMI_FAKE_MAGIC "FMFAKE1\n"
+#define FMI_FAKE_MAGIC   "FMFAKE1\n"
+#define FMI_FAKE_TRAINED "FMFAKE2 "
 
 #endif

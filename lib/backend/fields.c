@@ -23,6 +23,21 @@ fm_status fmi_fields_open(json_t **out, const char *text, size_t length, fm_erro
     return FM_OK;
 }
 
+fm_status fmi_fields_dump(const json_t *value, size_t flags, char **out, size_t *size,
+                          fm_error *err)
+{
+    size_t length = json_dumpb(value, NULL, 0, flags);
+    char *text = length ? fmi_alloc(length + 1) : NULL;
+    if (!text || json_dumpb(value, text, length, flags) != length) {
+        fmi_free(text);
+        return fmi_fail_memory(err);
+    }
+    text[length] = '\0';
+    *out = text;
+    *size = length;
+    return FM_OK;
+}
+
 static const json_t *look_up(const json_t *object, const char *path)
 {
     const char *dot = strrchr(path, '.');

@@ -13,6 +13,11 @@
 /* The whole text as one JSON object; free with json_decref. Names duplicate keys and the line. */
 fm_status fmi_fields_open(json_t **out, const char *text, size_t length, fm_error *err);
 
+/* A value as text: *out by fmi_alloc, NUL-terminated, of *size bytes without the NUL. flags as for
+ * json_dumpb. */
+fm_status fmi_fields_dump(const json_t *value, size_t flags, char **out, size_t *size,
+                          fm_error *err);
+
 bool fmi_field_present(const json_t *object, const char *path);
 fm_status fmi_field_object(const json_t *object, const char *path, const json_t **out,
                            fm_error *err);

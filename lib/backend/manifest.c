@@ -1,6 +1,6 @@
 #include "backend/manifest.h"
 #include "backend/calibration.h"
-#include "backend/fields.h"
+#include "backend/manifest_words.h"
 #include "core/error.h"
 #include "core/memory.h"
 #include <float.h>
@@ -8,7 +8,6 @@
 #include <string.h>
 
 enum {
-    FORMAT = 1,
     SIDE_MAX = 4096,
     DIM_MAX = 65536,
     BATCH_MAX = 1024,
@@ -17,32 +16,36 @@ enum {
     MTCNN_STRIDE = 2
 };
 
-static const fmi_word kinds[] = {{"embedder", FM_MODEL_EMBEDDER},
-                                 {"detector", FM_MODEL_DETECTOR},
-                                 {"liveness", FM_MODEL_LIVENESS},
-                                 {NULL, 0}};
-static const fmi_word families[] = {{"softmax", FM_FAMILY_SOFTMAX},
-                                    {"triplet", FM_FAMILY_TRIPLET},
-                                    {"bundle", FM_FAMILY_BUNDLE},
-                                    {NULL, 0}};
-static const fmi_word metrics[] = {{"cosine", FM_METRIC_COSINE},
-                                   {"euclidean", FM_METRIC_EUCLIDEAN},
-                                   {"squared_euclidean", FM_METRIC_SQEUCLIDEAN},
-                                   {"inner_product", FM_METRIC_INNER_PRODUCT},
-                                   {"weighted_chi_squared", FM_METRIC_CHI_SQUARED},
-                                   {"siamese", FM_METRIC_SIAMESE},
+const fmi_word fmi_words_kind[] = {{"embedder", FM_MODEL_EMBEDDER},
+                                   {"detector", FM_MODEL_DETECTOR},
+                                   {"liveness", FM_MODEL_LIVENESS},
                                    {NULL, 0}};
-static const fmi_word orders[] = {{"RGB", 0}, {"BGR", 1}, {NULL, 0}};
-static const fmi_word borders[] = {{"zero", 0}, {"replicate", 1}, {NULL, 0}};
-static const fmi_word layouts[] = {{"contiguous", 0}, {"channels_last", 1}, {NULL, 0}};
+const fmi_word fmi_words_family[] = {{"softmax", FM_FAMILY_SOFTMAX},
+                                     {"triplet", FM_FAMILY_TRIPLET},
+                                     {"bundle", FM_FAMILY_BUNDLE},
+                                     {NULL, 0}};
+const fmi_word fmi_words_metric[] = {{"cosine", FM_METRIC_COSINE},
+                                     {"euclidean", FM_METRIC_EUCLIDEAN},
+                                     {"squared_euclidean", FM_METRIC_SQEUCLIDEAN},
+                                     {"inner_product", FM_METRIC_INNER_PRODUCT},
+                                     {"weighted_chi_squared", FM_METRIC_CHI_SQUARED},
+                                     {"siamese", FM_METRIC_SIAMESE},
+                                     {NULL, 0}};
+const fmi_word fmi_words_order[] = {{"RGB", 0}, {"BGR", 1}, {NULL, 0}};
+const fmi_word fmi_words_border[] = {{"zero", 0}, {"replicate", 1}, {NULL, 0}};
+const fmi_word fmi_words_layout[] = {{"contiguous", 0}, {"channels_last", 1}, {NULL, 0}};
 static const fmi_word detectors[] = {{"mtcnn", 0}, {NULL, 0}};
+
+const char *fmi_word_of(const fmi_word *words, int32_t value)
+{
+    while (words->word && words->value != value)
+        words++;
+    return words->word;
+}
 
 const char *fmi_manifest_metric_name(fm_metric metric)
 {
-    const fmi_word *word = metrics;
-    while (word->word && word->value != metric)
-        word++;
-    return word->word;
+    return fmi_word_of(fmi_words_metric, metric);
 }
 
 /* What a newer format means is unknown, so this comes before any other field. */
@@ -50,10 +53,10 @@ static fm_status read_format(const json_t *root, fm_error *err)
 {
     int64_t format;
     fm_status status = fmi_field_whole(root, "format", 1, INT32_MAX, &format, err);
-    if (status == FM_OK && format > FORMAT)
+    if (status == FM_OK && format > FMI_MANIFEST_FORMAT)
         return fmi_fail(err, FM_E_VERSION,
                         "facematch.json: format is %d, this library reads up to %d", (int)format,
-                        FORMAT);
+                        FMI_MANIFEST_FORMAT);
     return status;
 }
 
@@ -91,9 +94,11 @@ static fm_status read_texts(fmi_manifest *m, const json_t *root, fm_error *err)
 
 static fm_status read_kind(fmi_manifest *m, const json_t *root, fm_error *err)
 {
-    fm_status status = fmi_field_word(root, "kind", kinds, FM_E_UNSUPPORTED, &m->kind, err);
+    fm_status status =
+        fmi_field_word(root, "kind", fmi_words_kind, FM_E_UNSUPPORTED, &m->kind, err);
     if (status == FM_OK && m->kind == FM_MODEL_EMBEDDER)
-        status = fmi_field_word(root, "family", families, FM_E_UNSUPPORTED, &m->family, err);
+        status =
+            fmi_field_word(root, "family", fmi_words_family, FM_E_UNSUPPORTED, &m->family, err);
     return status;
 }
 
@@ -107,7 +112,7 @@ static fm_status read_input(fmi_input *out, const json_t *object, fm_error *err)
     if (status == FM_OK)
         status = read_whole(input, "input.height", 1, SIDE_MAX, &out->height, err);
     if (status == FM_OK)
-        status = fmi_field_word(input, "input.order", orders, FM_E_CORRUPT, &bgr, err);
+        status = fmi_field_word(input, "input.order", fmi_words_order, FM_E_CORRUPT, &bgr, err);
     if (status == FM_OK)
         status = read_floats(input, "input.mean", 3, -1e6, 1e6, out->mean, err);
     if (status == FM_OK) /* pixels are divided by it */
@@ -157,8 +162,8 @@ static fm_status read_alignment(fmi_alignment *out, const json_t *object, fm_err
     if (status == FM_OK)
         status = read_points(out, alignment, err);
     if (status == FM_OK)
-        status =
-            fmi_field_word(alignment, "alignment.border", borders, FM_E_CORRUPT, &replicate, err);
+        status = fmi_field_word(alignment, "alignment.border", fmi_words_border, FM_E_CORRUPT,
+                                &replicate, err);
     out->replicate = replicate != 0;
     out->present = status == FM_OK;
     return status;
@@ -277,7 +282,8 @@ static fm_status read_embedding(fmi_manifest *m, const json_t *root, fm_error *e
         status = (fmi_field_present(embedding, "embedding.members") ? read_members : only_member)(
             m, embedding, err);
     if (status == FM_OK)
-        status = fmi_field_word(root, "metric", metrics, FM_E_UNSUPPORTED, &m->metric, err);
+        status =
+            fmi_field_word(root, "metric", fmi_words_metric, FM_E_UNSUPPORTED, &m->metric, err);
     if (status == FM_OK && (m->metric == FM_METRIC_CHI_SQUARED || m->metric == FM_METRIC_SIAMESE))
         status = read_weights(m, root, err);
     return status;
@@ -323,7 +329,7 @@ static fm_status read_layout(const json_t *section, const char *path, bool *chan
     fm_status status;
     if (!fmi_field_present(section, path))
         return FM_OK;
-    status = fmi_field_word(section, path, layouts, FM_E_CORRUPT, &value, err);
+    status = fmi_field_word(section, path, fmi_words_layout, FM_E_CORRUPT, &value, err);
     if (status == FM_OK)
         *channels_last = value != 0;
     return status;

@@ -26,6 +26,7 @@ typedef struct fmi_calibration_miss {
 
 typedef struct fmi_calibration {
     int64_t impostor_comparisons;
+    int64_t people, genuine_comparisons; /* 0: not told */
     size_t count;                  /* 0: no calibration; else >= 2 */
     fmi_calibration_point *points; /* fmr strictly falling, score strictly rising */
     fmi_calibration_tail tail;
@@ -93,6 +94,10 @@ typedef struct fmi_manifest {
  * FM_E_VERSION (newer format), FM_E_UNSUPPORTED (unknown kind, family or metric). */
 fm_status fmi_manifest_parse(fmi_manifest *out, const char *text, size_t length, fm_error *err);
 void fmi_manifest_dispose(fmi_manifest *manifest);
+
+/* The text of a facematch.json that reads back as the same. *out by fmi_alloc, NUL-terminated, of
+ * *size bytes without the NUL. */
+fm_status fmi_manifest_write(const fmi_manifest *manifest, char **out, size_t *size, fm_error *err);
 
 /* As facematch.json spells it; NULL for a value that is none. */
 const char *fmi_manifest_metric_name(fm_metric metric);

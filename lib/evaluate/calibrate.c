@@ -1,6 +1,6 @@
 #include "evaluate/calibrate.h"
+#include "backend/fields.h"
 #include "core/error.h"
-#include "core/memory.h"
 #include "evaluate/tail.h"
 #include <jansson.h>
 #include <math.h>
@@ -109,21 +109,6 @@ static fm_status fill(const fm_evaluation *e, json_t *object, fm_error *err)
     return FM_OK;
 }
 
-static fm_status dump(const json_t *object, char **out, size_t *size, fm_error *err)
-{
-    const size_t flags = JSON_INDENT(1) | JSON_REAL_PRECISION(9);
-    size_t length = json_dumpb(object, NULL, 0, flags);
-    char *text = length ? fmi_alloc(length + 1) : NULL;
-    if (!text || json_dumpb(object, text, length, flags) != length) {
-        fmi_free(text);
-        return fmi_fail_memory(err);
-    }
-    text[length] = '\0';
-    *out = text;
-    *size = length;
-    return FM_OK;
-}
-
 fm_status fmi_calibrate(const fm_evaluation *e, const char *dataset, char **out, size_t *size,
                         fm_error *err)
 {
@@ -133,7 +118,7 @@ fm_status fmi_calibrate(const fm_evaluation *e, const char *dataset, char **out,
                   "genuine_comparisons", (json_int_t)e->sides[FMI_GENUINE].n);
     fm_status status = object ? fill(e, object, err) : fmi_fail_memory(err);
     if (status == FM_OK)
-        status = dump(object, out, size, err);
+        status = fmi_fields_dump(object, JSON_INDENT(1) | JSON_REAL_PRECISION(9), out, size, err);
     json_decref(object);
     return status;
 }

@@ -108,13 +108,15 @@ static fm_status crops_of_photograph(fm_session *session, const fm_image *image,
     fm_face face;
     size_t count;
     fm_status status = fmi_face_choose(session, image, &face, &count, err);
-    return status == FM_OK ? fmi_crops_of_face(session, image, &face, crops, err) : status;
+    return status == FM_OK
+               ? fmi_crops_of_face(&session->embedder->manifest, image, &face, crops, err)
+               : status;
 }
 
 static fm_status crops_of_crop(fm_session *session, const fm_image *image, fmi_crops *crops,
                                fm_error *err)
 {
-    return fmi_crops_of_crop(session, image, crops, err);
+    return fmi_crops_of_crop(&session->embedder->manifest, image, crops, err);
 }
 
 fm_status fmi_embed_photographs(fm_session *session, const fm_image *const *images, size_t n,

@@ -20,10 +20,9 @@ static fm_status hand_over(fmi_crops *own, fm_status status, fmi_crops *out)
     return status;
 }
 
-fm_status fmi_crops_of_face(const fm_session *session, const fm_image *image, const fm_face *face,
-                            fmi_crops *out, fm_error *err)
+fm_status fmi_crops_of_face(const fmi_manifest *manifest, const fm_image *image,
+                            const fm_face *face, fmi_crops *out, fm_error *err)
 {
-    const fmi_manifest *manifest = &session->embedder->manifest;
     fmi_crops own = {{NULL}};
     fm_status status = FM_OK;
     for (size_t i = 0; i < manifest->embedding.count && status == FM_OK; i++) {
@@ -43,10 +42,9 @@ static bool same_template(const fmi_manifest *manifest, const fmi_member *member
 }
 
 /* A crop shows what its template takes in: a member whose own takes in more sees its border. */
-fm_status fmi_crops_of_crop(const fm_session *session, const fm_image *image, fmi_crops *out,
+fm_status fmi_crops_of_crop(const fmi_manifest *manifest, const fm_image *image, fmi_crops *out,
                             fm_error *err)
 {
-    const fmi_manifest *manifest = &session->embedder->manifest;
     fmi_crops own = {{NULL}};
     fm_status status = FM_OK;
     for (size_t i = 0; i < manifest->embedding.count && status == FM_OK; i++) {
@@ -59,4 +57,30 @@ fm_status fmi_crops_of_crop(const fm_session *session, const fm_image *image, fm
                                      &member->alignment, &own.of[i], err);
     }
     return hand_over(&own, status, out);
+}
+
+void fmi_crop_to_planes(const fmi_input *input, const fm_image *crop, float *planes)
+{
+    fmi_planes to;
+    memset(&to, 0, sizeof to);
+    to.out = planes;
+    to.plane_stride = (size_t)input->width * (size_t)input->height;
+    to.row_stride = (size_t)input->width;
+    memcpy(to.mean, input->mean, sizeof to.mean);
+    memcpy(to.std, input->std, sizeof to.std);
+    to.bgr = input->bgr;
+    fmi_image_to_planes(crop, &to);
+}
+
+void fmi_planes_mirror(const fmi_input *input, float *planes, size_t n)
+{
+    size_t width = (size_t)input->width;
+    float *end = planes + n * 3 * width * (size_t)input->height;
+    for (float *row = planes; row < end; row += width) {
+        for (size_t i = 0; i < width / 2; i++) {
+            float kept = row[i];
+            row[i] = row[width - 1 - i];
+            row[width - 1 - i] = kept;
+        }
+    }
 }

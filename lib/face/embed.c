@@ -60,31 +60,8 @@ static fm_status open_runner(runner *r, const fm_session *session, size_t number
 
 static void fill_planes(const runner *r, const fmi_crops *crops, size_t n)
 {
-    const fmi_input *input = &r->member->input;
-    for (size_t i = 0; i < n; i++) {
-        fmi_planes to;
-        memset(&to, 0, sizeof to);
-        to.out = r->planes + i * r->values;
-        to.plane_stride = r->values / 3;
-        to.row_stride = (size_t)input->width;
-        memcpy(to.mean, input->mean, sizeof to.mean);
-        memcpy(to.std, input->std, sizeof to.std);
-        to.bgr = input->bgr;
-        fmi_image_to_planes(crops[i].of[r->number], &to);
-    }
-}
-
-static void mirror_planes(const runner *r, size_t n)
-{
-    size_t width = (size_t)r->member->input.width;
-    float *end = r->planes + n * r->values;
-    for (float *row = r->planes; row < end; row += width) {
-        for (size_t i = 0; i < width / 2; i++) {
-            float kept = row[i];
-            row[i] = row[width - 1 - i];
-            row[width - 1 - i] = kept;
-        }
-    }
+    for (size_t i = 0; i < n; i++)
+        fmi_crop_to_planes(&r->member->input, crops[i].of[r->number], r->planes + i * r->values);
 }
 
 static fm_status run_network(const runner *r, size_t n, float *out, fm_error *err)
@@ -97,7 +74,7 @@ static fm_status run_network(const runner *r, size_t n, float *out, fm_error *er
 static fm_status run_mirrored(const runner *r, size_t n, fm_error *err)
 {
     fm_status status;
-    mirror_planes(r, n);
+    fmi_planes_mirror(&r->member->input, r->planes, n);
     status = run_network(r, n, r->mirrored, err);
     if (status != FM_OK)
         return status;
@@ -158,16 +135,25 @@ static fm_status run_member(const fm_session *session, size_t number, const fmi_
 }
 
 /* The members' shares one behind the other. */
-static fm_status run_members(const fm_session *session, const fmi_crops *crops, size_t n,
-                             float *out, fm_error *err)
+fm_status fmi_embed_outputs(const fm_session *session, const fmi_crops *crops, size_t n, float *out,
+                            fm_error *err)
 {
     const fmi_manifest *manifest = &session->embedder->manifest;
-    size_t dim = (size_t)manifest->embedding.dim, first = 0;
+    size_t first = 0;
     fm_status status = FM_OK;
     for (size_t k = 0; k < manifest->embedding.count && status == FM_OK; k++) {
         status = run_member(session, k, crops, n, out + first, err);
         first += (size_t)manifest->embedding.members[k].dim;
     }
+    return status;
+}
+
+static fm_status run_members(const fm_session *session, const fmi_crops *crops, size_t n,
+                             float *out, fm_error *err)
+{
+    const fmi_manifest *manifest = &session->embedder->manifest;
+    size_t dim = (size_t)manifest->embedding.dim;
+    fm_status status = fmi_embed_outputs(session, crops, n, out, err);
     for (size_t i = 0; i < n && status == FM_OK; i++)
         status = scale(out + i * dim, dim, manifest->embedding.normalize, err);
     return status;
@@ -209,7 +195,7 @@ fm_status fmi_embed_image(fm_session *session, const fm_image *image, bool align
     if (status != FM_OK)
         return status;
     if (aligned) {
-        status = fmi_crops_of_crop(session, image, &crops, err);
+        status = fmi_crops_of_crop(&session->embedder->manifest, image, &crops, err);
         return status == FM_OK ? embed_and_free(session, &crops, out, err) : status;
     }
     if (face)
@@ -217,7 +203,7 @@ fm_status fmi_embed_image(fm_session *session, const fm_image *image, bool align
     else
         status = fmi_face_choose(session, image, &chosen, &count, err);
     if (status == FM_OK)
-        status = fmi_crops_of_face(session, image, &chosen, &crops, err);
+        status = fmi_crops_of_face(&session->embedder->manifest, image, &chosen, &crops, err);
     if (status == FM_OK)
         status = embed_and_free(session, &crops, out, err);
     if (face_count && (status == FM_OK || count == 0))

@@ -54,16 +54,23 @@ typedef struct fmi_crops {
 } fmi_crops;
 
 /* crops.c; untouched on failure. From a face of a photograph, or from a crop of any size that is
- * aligned to the model's template. */
-fm_status fmi_crops_of_face(const fm_session *session, const fm_image *image, const fm_face *face,
-                            fmi_crops *out, fm_error *err);
-fm_status fmi_crops_of_crop(const fm_session *session, const fm_image *image, fmi_crops *out,
+ * aligned to the embedder's template. */
+fm_status fmi_crops_of_face(const fmi_manifest *manifest, const fm_image *image,
+                            const fm_face *face, fmi_crops *out, fm_error *err);
+fm_status fmi_crops_of_crop(const fmi_manifest *manifest, const fm_image *image, fmi_crops *out,
                             fm_error *err);
 void fmi_crops_free(fmi_crops *crops);
+/* crops.c: a crop of the input's size as a network takes it, float32[3][height][width]; and
+ * mirrored, which is the planes of the mirrored crop */
+void fmi_crop_to_planes(const fmi_input *input, const fm_image *crop, float *planes);
+void fmi_planes_mirror(const fmi_input *input, float *planes, size_t n);
 
 /* embed.c: n faces */
 fm_status fmi_embed_crops(fm_session *session, const fmi_crops *crops, size_t n, float *out,
                           fm_error *err);
+/* embed.c: the same, not brought to unit length; on failure some of out may have been written */
+fm_status fmi_embed_outputs(const fm_session *session, const fmi_crops *crops, size_t n, float *out,
+                            fm_error *err);
 /* embed.c: from a photograph (detect, choose, align), or from a crop when aligned. face_count and
  * used as in fm_embed; both may be NULL, and are left alone when aligned. out float32[dim] */
 fm_status fmi_embed_image(fm_session *session, const fm_image *image, bool aligned,

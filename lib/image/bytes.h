@@ -24,4 +24,15 @@ static inline uint32_t fmi_le32(const uint8_t *p)
     return fmi_le16(p + 2) << 16 | fmi_le16(p);
 }
 
+static inline uint64_t fmi_le64(const uint8_t *p)
+{
+    return (uint64_t)fmi_le32(p + 4) << 32 | fmi_le32(p);
+}
+
+static inline void fmi_put_le64(uint8_t *p, uint64_t value)
+{
+    for (int i = 0; i < 8; i++)
+        p[i] = (uint8_t)(value >> (8 * i));
+}
+
 #endif
