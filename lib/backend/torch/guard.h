@@ -97,15 +97,18 @@ class Threads
     int before_;
 };
 
+// What a call does: makes or prepares networks, runs one, or trains one.
+enum class Mode { prepare, run, train };
+
 // The thread's modes as our work needs them, whatever the application set; put back at the end.
 class Modes
 {
   public:
     // Weights are made as ordinary tensors, so that they serve in any thread; networks run in
-    // inference mode.
-    explicit Modes(bool inference)
-        : warnings_(&handler_), inference_(inference), gradient_(false),
-          no_autocast_(c10::autocast_dispatch_keyset), optimiser_(!inference)
+    // inference mode, and in training with gradients.
+    explicit Modes(Mode mode)
+        : warnings_(&handler_), inference_(mode == Mode::run), gradient_(mode == Mode::train),
+          no_autocast_(c10::autocast_dispatch_keyset), optimiser_(mode == Mode::prepare)
     {
     }
 
@@ -115,7 +118,7 @@ class Modes
     c10::InferenceMode inference_;
     c10::AutoGradMode gradient_;
     c10::impl::ExcludeDispatchKeyGuard no_autocast_;
-    // Preparing needs the optimiser: without it freezing would not inline. Running does without:
+    // Preparing needs the optimiser: without it freezing would not inline. The others do without:
     // the executor would watch shapes and compile the network anew for each. The process-wide
     // switches for this are the application's.
     torch::jit::GraphOptimizerEnabledGuard optimiser_;
@@ -146,10 +149,10 @@ inline fm_status fail_with_text(fm_error *err, fm_status status, const char *tex
 // what libtorch itself reports: as c10::Error, or as std::runtime_error where its interpreter
 // passed it on.
 template <typename Work>
-fm_status guarded(fm_error *err, bool inference, fm_status fault, Work &&work) noexcept
+fm_status guarded(fm_error *err, Mode mode, fm_status fault, Work &&work) noexcept
 {
     try {
-        Modes modes(inference);
+        Modes modes(mode);
         return work();
     } catch (const Failure &e) {
         return fmi_fail(err, e.status(), "%s", e.text());

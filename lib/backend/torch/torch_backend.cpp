@@ -1,36 +1,16 @@
-// The only file that knows libtorch. Everything it hands to the core is one call of the guard.
+// libtorch as the core sees it: archives, networks, and in learner.h training. Everything handed to
+// the core is one call of the guard.
 #include "backend/torch/guard.h"
 
-#include "backend/backend.h"
+#include "backend/torch/learner.h"
+#include "backend/torch/net.h"
 #ifdef FM_FUSE
 #include "backend/torch/fuse.h"
 #endif
 
-#include <ATen/ATen.h>
 #include <algorithm>
 #include <caffe2/serialize/inline_container.h>
-#include <caffe2/serialize/read_adapter_interface.h>
-#include <map>
-#include <memory>
-#include <mutex>
-#include <string>
-#include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/serialization/import.h>
-#include <tuple>
-#include <vector>
-
-struct fmi_part {
-    torch::jit::Module module;
-    fmi_part_config config;
-};
-
-struct fmi_net {
-    using Key = std::tuple<std::string, fm_precision, bool>;
-
-    torch::jit::Module module;
-    std::mutex mutex; // over parts
-    std::map<Key, std::unique_ptr<fmi_part>> parts;
-};
 
 namespace fm
 {
@@ -39,32 +19,6 @@ namespace
 
 using caffe2::serialize::PyTorchStreamReader;
 using torch::jit::Module;
-
-// Bytes of the caller, read in place.
-class MemoryReader final : public caffe2::serialize::ReadAdapterInterface
-{
-  public:
-    MemoryReader(const void *bytes, size_t size)
-        : bytes_(static_cast<const char *>(bytes)), size_(size)
-    {
-    }
-    size_t size() const override
-    {
-        return size_;
-    }
-    size_t read(uint64_t pos, void *buf, size_t n, const char *) const override
-    {
-        if (pos >= size_)
-            return 0;
-        n = std::min<uint64_t>(n, size_ - pos);
-        std::memcpy(buf, bytes_ + pos, n);
-        return n;
-    }
-
-  private:
-    const char *bytes_;
-    size_t size_;
-};
 
 const char *version() noexcept
 {
@@ -104,12 +58,13 @@ fm_status walk(const void *bytes, size_t size, fmi_record_fn fn, void *user, fm_
 fm_status records(const void *bytes, size_t size, fmi_record_fn fn, void *user,
                   fm_error *err) noexcept
 {
-    return guarded(err, false, FM_E_CORRUPT, [&] { return walk(bytes, size, fn, user, err); });
+    return guarded(err, Mode::prepare, FM_E_CORRUPT,
+                   [&] { return walk(bytes, size, fn, user, err); });
 }
 
 fm_status load(fmi_net **out, const void *bytes, size_t size, fm_error *err) noexcept
 {
-    return guarded(err, false, FM_E_CORRUPT, [&] {
+    return guarded(err, Mode::prepare, FM_E_CORRUPT, [&] {
         auto net = std::make_unique<fmi_net>();
         net->module = torch::jit::load(std::make_shared<MemoryReader>(bytes, size), at::kCPU);
         net->module.eval();
@@ -120,7 +75,7 @@ fm_status load(fmi_net **out, const void *bytes, size_t size, fm_error *err) noe
 
 void free_net(fmi_net *net) noexcept
 {
-    (void)guarded(nullptr, false, FM_E_BACKEND, [&] {
+    (void)guarded(nullptr, Mode::prepare, FM_E_BACKEND, [&] {
         delete net;
         return FM_OK;
     });
@@ -144,7 +99,7 @@ bool has_bfloat16() noexcept
     bool works = false;
     if (!cpu_has_bfloat16())
         return false;
-    (void)guarded(nullptr, true, FM_E_BACKEND, [&] {
+    (void)guarded(nullptr, Mode::run, FM_E_BACKEND, [&] {
         at::Tensor x = at::ones({1, 16, 4, 4}, at::kBFloat16);
         at::Tensor w = at::ones({16, 16, 1, 1}, at::kBFloat16);
         works = at::conv2d(x, w).eq(16).all().item<bool>();
@@ -241,7 +196,7 @@ void check_precision(fm_precision precision)
 fm_status prepare(fmi_net *net, const char *part, const fmi_part_config *config, fmi_part **out,
                   fm_error *err) noexcept
 {
-    return guarded(err, false, FM_E_BACKEND, [&] {
+    return guarded(err, Mode::prepare, FM_E_BACKEND, [&] {
         check_precision(config->precision);
         std::lock_guard<std::mutex> lock(net->mutex);
         fmi_net::Key key(part, config->precision, config->channels_last);
@@ -268,27 +223,13 @@ at::Tensor make_input(const fmi_part_config &config, const float *in, const int6
     return x.to(type, false, false, layout);
 }
 
-at::Tensor take_tensor(const c10::IValue &value, size_t out_len)
-{
-    char text[FM_ERROR_MESSAGE_MAX];
-    if (!value.isTensor())
-        throw Failure(FM_E_BACKEND, "the network does not give one tensor");
-    at::Tensor tensor = value.toTensor();
-    if (static_cast<uint64_t>(tensor.numel()) != out_len) {
-        std::snprintf(text, sizeof text, "the network gives %lld numbers where %zu are expected",
-                      static_cast<long long>(tensor.numel()), out_len);
-        throw Failure(FM_E_BACKEND, text);
-    }
-    return tensor.to(at::kFloat).contiguous();
-}
-
 fm_status run(fmi_part *part, int32_t threads, const float *in, const int64_t shape[4], float *out,
               size_t out_len, fm_error *err) noexcept
 {
-    return guarded(err, true, FM_E_BACKEND, [&] {
+    return guarded(err, Mode::run, FM_E_BACKEND, [&] {
         Threads cores(threads);
         c10::IValue value = part->module.forward({make_input(part->config, in, shape)});
-        at::Tensor result = take_tensor(value, out_len);
+        at::Tensor result = expect_tensor(value, out_len).to(at::kFloat).contiguous();
         std::memcpy(out, result.data_ptr(), out_len * sizeof(float));
         return FM_OK;
     });
@@ -300,8 +241,25 @@ fm_status run(fmi_part *part, int32_t threads, const float *in, const int64_t sh
 extern "C" const fmi_backend *fmi_backend_get(void)
 {
     static const fmi_backend torch = {
-        "libtorch", fm::version,  fm::has_bfloat16, fm::records,
-        fm::load,   fm::free_net, fm::prepare,      fm::run,
+        "libtorch",
+        fm::version,
+        fm::has_bfloat16,
+        fm::records,
+        fm::load,
+        fm::free_net,
+        fm::prepare,
+        fm::run,
+        fm::learner_new,
+        fm::learner_free,
+        fm::learner_forward,
+        fm::learner_step,
+        fm::learner_run,
+        fm::learner_extra,
+        fm::learner_has_feature_max,
+        fm::learner_set_feature_max,
+        fm::learner_state,
+        fm::learner_restore,
+        fm::learner_archive,
     };
     return &torch;
 }
