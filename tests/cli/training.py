@@ -17,15 +17,16 @@ def blob(rng):
 
 
 def picture(person, photo):
-    """A grey picture, as PGM: bumps that are the person's, moved and dimmed by the photograph."""
+    """A grey picture, as PGM: bumps that are the person's, moved and dimmed by the photograph, which
+    adds bumps and a light of its own."""
     face, light = random.Random(1000 + person), random.Random(77777 * (person + 1) + photo)
-    blobs = [blob(face) for _ in range(7)]
-    dx, dy, dim = light.uniform(-1.5, 1.5), light.uniform(-1.5, 1.5), light.uniform(0.75, 1.15)
-    slope = light.uniform(-1.5, 1.5)
+    blobs = [blob(face) for _ in range(7)] + [blob(light) for _ in range(1)]
+    dx, dy, dim = light.uniform(-1.5, 1.5), light.uniform(-1.5, 1.5), light.uniform(0.7, 1.2)
+    slope = light.uniform(-2.5, 2.5)
     rows = bytearray()
     for y in range(SIZE):
         for x in range(SIZE):
-            value = 120 + slope * (x - SIZE / 2) + light.gauss(0, 4)
+            value = 120 + slope * (x - SIZE / 2) + light.gauss(0, 5)
             for cx, cy, radius, height in blobs:
                 value += dim * height * math.exp(-((x - cx - dx) ** 2 + (y - cy - dy) ** 2) /
                                                  (2 * radius ** 2))
@@ -44,7 +45,7 @@ def write_people(folder, people, photos, first=0):
 
 
 def write_architecture(path, metric="euclidean"):
-    """Two convolutions and a linear layer, which can draw their weights anew."""
+    """Two convolutions, a linear layer and batch normalisation, whose weights can be drawn anew."""
     import torch
     from torch import nn
 
@@ -54,11 +55,12 @@ def write_architecture(path, metric="euclidean"):
             self.first = nn.Conv2d(3, 8, 5, stride=2, padding=2)
             self.second = nn.Conv2d(8, 16, 3, stride=2, padding=1)
             self.last = nn.Linear(16 * 8 * 8, 16)
+            self.spread = nn.BatchNorm1d(16, affine=False)
 
         def forward(self, x):
             x = torch.relu(self.first(x))
             x = torch.relu(self.second(x))
-            return self.last(x.flatten(1))
+            return self.spread(self.last(x.flatten(1)))
 
         @torch.jit.export
         def initialize(self):

@@ -96,15 +96,10 @@ static bool resume(train_run *run)
  * fresh one was. */
 static bool check_labels(train_run *run, bool trained)
 {
-    fm_error err = {sizeof err, 0, ""};
     bool fresh = run->settings.fresh;
     if (fresh != trained || (!trained && run->stats.epoch > 0))
         return true;
-    fm_status status = fm_trainer_check(run->trainer, NULL, &err);
-    if (status == FM_OK || status == FM_E_STATE) /* too few people: the epoch will say so */
-        return true;
-    out_library_error(NULL, &err);
-    return false;
+    return train_findings_check(run);
 }
 
 static void tell_begin(const train_run *run)
@@ -252,7 +247,11 @@ static bool save(train_run *run)
 static void print_summary(const train_run *run, const fm_model_info *info, double seconds)
 {
     const fm_training_stats *s = &run->stats;
-    if (s->best_epoch > 0 && !isnan(s->best_eer))
+    if (s->best_epoch == 0)
+        out_line("%s: as before the first epoch, EER %.2f %%: no epoch told people never seen "
+                 "apart better",
+                 run->opts->out, 100 * s->first_eer);
+    else if (!isnan(s->best_eer))
         out_line("%s: epoch %d of %d, EER %.2f %% on people never seen (%.2f %% before training)",
                  run->opts->out, s->best_epoch, s->epoch, 100 * s->best_eer, 100 * s->first_eer);
     else

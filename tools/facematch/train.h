@@ -28,6 +28,7 @@ typedef struct train_run {
     json_t *epochs;            /* [{...}]: one object per epoch, as --json prints it */
     json_t *findings;          /* [{"finding":..}] */
     size_t tally[TRAIN_KINDS]; /* of findings */
+    json_t *held;              /* those of a check that is not finished; else NULL */
     double started;
 } train_run;
 
@@ -45,7 +46,10 @@ void train_photos_free(train_photos *photos);
 /* train_findings.c: told to people on standard error, the first few of each kind, and with --json
  * as objects on standard output, all of them. */
 void train_on_finding(void *user, const fm_finding *finding); /* user: a train_run */
-void train_findings_end(const train_run *run);                /* how many were not told to people */
+/* Look for wrong labels; where there are too many to be believed, that is told instead. False:
+ * reported. */
+bool train_findings_check(train_run *run);
+void train_findings_end(const train_run *run); /* how many were not told to people */
 
 /* train_report.c: the page and its twin, as things stand; nothing without --report. */
 bool train_report_write(const train_run *run);
