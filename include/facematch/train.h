@@ -138,8 +138,8 @@ typedef struct fm_trainer_options {
     fm_reduction reduction;         /**< default FM_REDUCTION_MEAN */
     float margin;                   /**< of squared distances, 0 < margin <= 100; default 0.2 */
     int32_t people_per_batch;       /**< P, 2..10,000; default 8 */
-    int32_t photographs_per_person; /**< K, 2..1,000; default 4. A person with fewer is shown as
-                                         often as needed */
+    int32_t photographs_per_person; /**< K, 2..1,000, and P * K up to 4,096; default 4. A person
+                                         with fewer is shown as often as needed */
     int32_t epochs;                 /**< 1..100,000; default 30 */
     int32_t steps_per_epoch;        /**< default: as many as show each photograph about once */
     fm_optimizer optimizer;         /**< default FM_OPTIMIZER_ADAM */
@@ -260,14 +260,15 @@ FM_API FM_NODISCARD fm_status fm_trainer_add_image(fm_trainer *trainer, const fm
 
 /** Look for photographs that seem to be of another person, by the network as it is now.
  *
- * Each is told to on_finding as FM_FINDING_WRONG_LABEL: one of a person with three photographs or
- * more whose mean distance to these is above that to another person's. Worth while with a network
- * that knows faces: before training from a trained model, or after training.
+ * Each, left out or not, is told to on_finding as FM_FINDING_WRONG_LABEL: one of a person with three
+ * photographs or more whose mean distance to the others is above that to another person's. Worth
+ * while with a network that knows faces: before training from a trained model, or after training.
  *
- * @param[in]  trainer  with photographs of two people to train on.
+ * @param[in]  trainer  with photographs of two people.
  * @param[out] suspects how many were told; may be NULL; untouched on failure.
  * @param[out] err      optional error detail.
- * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_STATE (too few people); FM_E_BACKEND; FM_E_NO_MEMORY.
+ * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_STATE (too few people); FM_E_TRAINING (embeddings that
+ *   are not finite); FM_E_BACKEND; FM_E_NO_MEMORY.
  * Threads: confined.   Cost: one pass over the photographs, and O(n^2 dim).   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_trainer_check(fm_trainer *trainer, size_t *suspects, fm_error *err);
 
@@ -298,11 +299,11 @@ FM_API FM_NODISCARD fm_status fm_trainer_stats(const fm_trainer *trainer, fm_tra
 
 /** Write all that is needed to go on from here, but the photographs.
  *
- * @param[in]  trainer  the trainer.
+ * @param[in]  trainer  after an epoch, or after a first one that was canceled.
  * @param[in]  path     written beside it and renamed over it when all is on the disk; readable by
  *                      its owner alone.
  * @param[out] err      optional error detail.
- * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_STATE (training has failed); FM_E_IO; FM_E_BACKEND;
+ * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_STATE (no epoch yet, or training has failed); FM_E_IO;
  *   FM_E_NO_MEMORY.
  * Threads: confined.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_trainer_checkpoint(const fm_trainer *trainer, const char *path,

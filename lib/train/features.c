@@ -48,7 +48,7 @@ static fm_status check_finite(fm_trainer *t, const float *values, size_t n, fm_e
     double sum = 0;
     for (size_t i = 0; i < n; i++)
         sum += (double)values[i] * values[i];
-    return isfinite(sum) ? FM_OK : fmi_fail_explosion(t, "an embedding has a value", err);
+    return isfinite(sum) ? FM_OK : fmi_fail_explosion(t, "a value of an embedding is", err);
 }
 
 static fm_status run_group(const work *w, const int32_t *photographs, size_t n, float *out,

@@ -102,7 +102,7 @@ fm_status fmi_learned_update(fm_trainer *t, fm_error *err)
         t->weights[dim] = (float)(t->run.bias * (1 + (double)t->weights[dim]));
     for (size_t k = 0; k <= dim && status == FM_OK; k++)
         if (!isfinite(t->weights[k]))
-            status = fmi_fail_explosion(t, "the metric has a weight", err);
+            status = fmi_fail_explosion(t, "a weight of the metric is", err);
     t->manifest.metric_bias = t->weights[dim];
     return status;
 }

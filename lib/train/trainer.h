@@ -158,6 +158,7 @@ fm_status fmi_watch_step(fm_trainer *trainer, const fmi_loss_figures *figures, f
                          fm_error *err);
 fm_status fmi_watch_epoch(fm_trainer *trainer, int64_t active, bool alike, fmi_run *run,
                           fm_error *err);
+/* watch.c: what: "the loss is" */
 fm_status fmi_fail_explosion(fm_trainer *trainer, const char *what, fm_error *err);
 
 /* check.c */

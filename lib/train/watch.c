@@ -45,8 +45,8 @@ fm_status fmi_fail_explosion(fm_trainer *t, const char *what, fm_error *err)
     char message[FM_ERROR_MESSAGE_MAX];
     snprintf(
         message, sizeof message,
-        "explosion: %s that is not finite or huge, at a learning rate of %g: take a lower one, "
-        "a tenth of it to begin with",
+        "explosion: %s not finite or huge, at a learning rate of %g: take a lower one, a tenth "
+        "of it to begin with",
         what, (double)t->options.learning_rate);
     return tell_run(t, FM_FINDING_EXPLOSION, true, message, err);
 }
@@ -108,12 +108,13 @@ fm_status fmi_watch_features(fm_trainer *t, const float *features, size_t n, fmi
 {
     double size = size_of(features, n * fmi_trainer_dim(t));
     if (!isfinite(size))
-        return fmi_fail_explosion(t, "the network gives a value", err);
+        return fmi_fail_explosion(t, "a value that the network gives is", err);
     if (isnan(run->first_size))
         run->first_size = size;
     run->swollen = size > SWOLLEN * fmax(run->first_size, 1) ? run->swollen + 1 : 0;
-    return run->swollen < SWOLLEN_STEPS ? FM_OK
-                                        : fmi_fail_explosion(t, "the network gives values", err);
+    return run->swollen < SWOLLEN_STEPS
+               ? FM_OK
+               : fmi_fail_explosion(t, "the values that the network gives are", err);
 }
 
 static double mean_loss(const fm_trainer *t, const fmi_loss_figures *figures)
@@ -129,7 +130,7 @@ static bool at_loss(const fm_trainer *t, const fmi_loss_figures *figures)
     case FM_LOSS_TRIPLET:
         return figures->mined == 0 || mean_loss(t, figures) > 0.8 * (double)t->options.margin;
     case FM_LOSS_SOFTMAX:
-        return 2 * figures->active >= figures->mined;
+        return figures->loss > 0.9 * log((double)t->classes);
     default:
         return figures->loss > 0.6; /* log 2 where nothing is known */
     }
@@ -141,7 +142,7 @@ fm_status fmi_watch_step(fm_trainer *t, const fmi_loss_figures *figures, fmi_run
     double distance = fmax(figures->positive_distance, figures->negative_distance);
     if (!(fabs(mean_loss(t, figures)) <
           LOSS_MOST * fmax(1, run->first_distance * run->first_distance)))
-        return fmi_fail_explosion(t, "the loss is one", err);
+        return fmi_fail_explosion(t, "the loss is", err);
     if (isnan(run->first_distance))
         run->first_distance = distance;
     run->collapsed =

@@ -50,6 +50,8 @@ typedef struct outputs {
     GROWN(fm_evaluation_report) figures;
     GROWN(fm_operating_point) point;
     fm_evaluation *evaluation;
+    fm_trainer *trainer;
+    GROWN(fm_training_stats) stats;
     fm_det_point curve[16];
     int64_t bins[2][4];
 } outputs;
@@ -107,6 +109,7 @@ static void set_sizes(void)
     out.transfer.head.struct_size = sizeof out.transfer.head;
     out.figures.head.struct_size = sizeof out.figures.head;
     out.point.head.struct_size = sizeof out.point.head;
+    out.stats.head.struct_size = sizeof out.stats.head;
 }
 
 static fm_error *begin(int form)
@@ -158,6 +161,8 @@ static void free_what_was_made(void)
         fm_gallery_close(out.gallery);
     if (out.model != before.model)
         fm_model_free(out.model);
+    if (out.trainer != before.trainer)
+        fm_trainer_free(out.trainer);
 }
 
 static void end(int line, const char *call, int form, fm_status expected, fm_status status)
@@ -445,6 +450,8 @@ static void test_inits(void **state)
     INIT(fm_identify_options);
     INIT(fm_evaluation_options);
     INIT(fm_calibration_options);
+    INIT(fm_trainer_options);
+    INIT(fm_trainer_save_options);
     assert_int_equal(failures, 0);
 }
 
@@ -456,6 +463,7 @@ static void test_frees_take_null(void **state)
     RETURNS(fm_session_free(NULL));
     RETURNS(fm_gallery_close(NULL));
     RETURNS(fm_evaluation_free(NULL));
+    RETURNS(fm_trainer_free(NULL));
 }
 
 static void test_image_load(void **state)
@@ -1726,6 +1734,168 @@ static void test_calibrate(void **state)
     assert_int_equal(failures, 0);
 }
 
+#define TRAINER(expected, assignment)                                                              \
+    OPTION(expected, fm_trainer_options, assignment,                                               \
+           fm_trainer_create(&out.trainer, in.embedder, options, err))
+
+static void test_trainer_create(void **state)
+{
+    const char *names[] = {"layer.bias", "", "nothing", NULL};
+    (void)state;
+    REFUSED(fm_trainer_create(NULL, in.embedder, NULL, err));
+    REFUSED(fm_trainer_create(&out.trainer, NULL, NULL, err));
+    REFUSED(fm_trainer_create(&out.trainer, in.detector, NULL, err));
+    GIVES(FM_OK, fm_trainer_create(&out.trainer, in.embedder, NULL, err));
+    OPTION_SIZES(fm_trainer_options, fm_trainer_create(&out.trainer, in.embedder, options, err));
+    TRAINER(FM_E_INVALID_ARGUMENT, loss = -1);
+    TRAINER(FM_E_INVALID_ARGUMENT, loss = 5);
+    TRAINER(FM_E_INVALID_ARGUMENT, mining = 4);
+    TRAINER(FM_E_INVALID_ARGUMENT, reduction = 3);
+    TRAINER(FM_E_INVALID_ARGUMENT, margin = -0.1f);
+    TRAINER(FM_E_INVALID_ARGUMENT, margin = 101);
+    TRAINER(FM_E_INVALID_ARGUMENT, margin = NAN);
+    TRAINER(FM_E_INVALID_ARGUMENT, people_per_batch = 1);
+    TRAINER(FM_E_INVALID_ARGUMENT, people_per_batch = 10001);
+    TRAINER(FM_E_INVALID_ARGUMENT, people_per_batch = 1025); /* times 4 */
+    TRAINER(FM_OK, people_per_batch = 1024);
+    TRAINER(FM_E_INVALID_ARGUMENT, photographs_per_person = 1);
+    TRAINER(FM_E_INVALID_ARGUMENT, photographs_per_person = 1001);
+    TRAINER(FM_E_INVALID_ARGUMENT, epochs = -1);
+    TRAINER(FM_E_INVALID_ARGUMENT, epochs = 100001);
+    TRAINER(FM_E_INVALID_ARGUMENT, steps_per_epoch = -1);
+    TRAINER(FM_E_INVALID_ARGUMENT, optimizer = 4);
+    TRAINER(FM_E_INVALID_ARGUMENT, learning_rate = -1);
+    TRAINER(FM_E_INVALID_ARGUMENT, learning_rate = NAN);
+    TRAINER(FM_E_INVALID_ARGUMENT, learning_rate = INFINITY);
+    TRAINER(FM_E_INVALID_ARGUMENT, momentum = 1.5f);
+    TRAINER(FM_E_INVALID_ARGUMENT, momentum = NAN);
+    TRAINER(FM_OK, momentum = -1);
+    TRAINER(FM_E_INVALID_ARGUMENT, weight_decay = -1);
+    TRAINER(FM_E_INVALID_ARGUMENT, weight_decay = NAN);
+    TRAINER(FM_E_INVALID_ARGUMENT, schedule = 4);
+    TRAINER(FM_E_INVALID_ARGUMENT, schedule_epochs = -1);
+    TRAINER(FM_E_INVALID_ARGUMENT, patience = -1);
+    TRAINER(FM_E_INVALID_ARGUMENT, fresh = 2);
+    TRAINER(FM_E_INVALID_ARGUMENT, head_dim = -1);
+    TRAINER(FM_E_INVALID_ARGUMENT, head_dim = 65537);
+    TRAINER(FM_E_INVALID_ARGUMENT, freeze_count = 1);
+    TRAINER(FM_OK, freeze_count = 1; options->freeze = names);
+    TRAINER(FM_E_INVALID_ARGUMENT, freeze_count = 2; options->freeze = names);
+    TRAINER(FM_E_INVALID_ARGUMENT, freeze_count = 1; options->freeze = names + 2);
+    TRAINER(FM_E_INVALID_ARGUMENT, freeze_count = 1; options->freeze = names + 3);
+    TRAINER(FM_E_INVALID_ARGUMENT, augmentation.flip = 1.1f);
+    TRAINER(FM_E_INVALID_ARGUMENT, augmentation.shift = 0.6f);
+    TRAINER(FM_E_INVALID_ARGUMENT, augmentation.blur = NAN);
+    TRAINER(FM_E_INVALID_ARGUMENT, device = "");
+    TRAINER(FM_E_DEVICE, device = "none:0");
+    TRAINER(FM_E_INVALID_ARGUMENT, threads = -1);
+    TRAINER(FM_E_INVALID_ARGUMENT, threads = 257);
+    TRAINER(FM_E_INVALID_ARGUMENT, aligned = 2);
+    TRAINER(FM_E_INVALID_ARGUMENT, detector = in.embedder);
+    for (size_t i = 0; i < NOT_UTF8; i++)
+        TRAINER(FM_E_INVALID_ARGUMENT, device = not_utf8[i]);
+    assert_int_equal(failures, 0);
+}
+
+static fm_trainer *new_trainer(fm_error *err)
+{
+    fm_trainer_options options;
+    fm_trainer *trainer = NULL;
+    fm_trainer_options_init(&options, sizeof options);
+    options.detector = in.detector;
+    options.epochs = 3;
+    assert_int_equal(fm_trainer_create(&trainer, in.uncalibrated, &options, err), FM_OK);
+    return trainer;
+}
+
+static void test_trainer_add_image(void **state)
+{
+    fm_trainer *trainer = new_trainer(NULL), *blind = NULL;
+    static char name[4097];
+    (void)state;
+    memset(name, 'n', 4096);
+    assert_int_equal(fm_trainer_create(&blind, in.embedder, NULL, NULL), FM_OK);
+    REFUSED(fm_trainer_add_image(NULL, in.photo, "anna", NULL, FM_ROLE_TRAIN, err));
+    REFUSED(fm_trainer_add_image(trainer, NULL, "anna", NULL, FM_ROLE_TRAIN, err));
+    REFUSED(fm_trainer_add_image(trainer, in.photo, "anna", name, FM_ROLE_TRAIN, err));
+    REFUSED(fm_trainer_add_image(trainer, in.photo, "anna", "a\nb", FM_ROLE_TRAIN, err));
+    REFUSED(fm_trainer_add_image(trainer, in.photo, "anna", NULL, 0, err));
+    REFUSED(fm_trainer_add_image(trainer, in.photo, "anna", NULL, 3, err));
+    GIVES(FM_E_NOT_FOUND,
+          fm_trainer_add_image(trainer, in.blank, "anna", NULL, FM_ROLE_TRAIN, err));
+    GIVES(FM_E_STATE, fm_trainer_add_image(blind, in.photo, "anna", NULL, FM_ROLE_TRAIN, err));
+    ID_TEXTS(FM_OK, fm_trainer_add_image(trainer, in.photo, id, NULL, FM_ROLE_TRAIN, err));
+    name[4095] = '\0';
+    GIVES(FM_OK, fm_trainer_add_image(trainer, in.photo, "anna", name, FM_ROLE_TRAIN, err));
+    fm_trainer_free(trainer);
+    fm_trainer_free(blind);
+    assert_int_equal(failures, 0);
+}
+
+static void test_trainer_run(void **state)
+{
+    fm_trainer *trainer = new_trainer(NULL), *other = new_trainer(NULL);
+    const char *path = test_path("mine.pt");
+    fm_trainer_save_options again;
+    (void)state;
+    fm_trainer_save_options_init(&again, sizeof again);
+    again.overwrite = 1;
+    REFUSED(fm_trainer_check(NULL, &out.count, err));
+    GIVES(FM_E_STATE, fm_trainer_check(trainer, &out.count, err));
+    REFUSED(fm_trainer_epoch(NULL, NULL, NULL, err));
+    GIVES(FM_E_STATE, fm_trainer_epoch(trainer, NULL, NULL, err));
+    for (int i = 0; i < 4; i++) {
+        const char *person = i % 2 ? "anna" : "bert";
+        assert_int_equal(fm_trainer_add_image(trainer, in.photo, person, NULL, FM_ROLE_TRAIN, NULL),
+                         FM_OK);
+        assert_int_equal(fm_trainer_add_image(other, in.photo, person, NULL, FM_ROLE_TRAIN, NULL),
+                         FM_OK);
+    }
+    REFUSED(fm_trainer_stats(NULL, &out.stats.head, err));
+    REFUSED(fm_trainer_stats(trainer, NULL, err));
+    OUTPUT_SIZES(stats, fm_trainer_stats(trainer, &out.stats.head, err));
+    GIVES(FM_OK, fm_trainer_check(trainer, NULL, err));
+    GIVES(FM_E_STATE, fm_trainer_checkpoint(trainer, path, err));
+    GIVES(FM_E_STATE, fm_trainer_save(trainer, path, NULL, err));
+    GIVES(FM_OK, fm_trainer_epoch(trainer, NULL, NULL, err)); /* three times */
+    GIVES(FM_E_STATE, fm_trainer_epoch(trainer, NULL, NULL, err));
+    GIVES(FM_E_STATE, fm_trainer_add_image(trainer, in.photo, "a", NULL, FM_ROLE_TRAIN, err));
+    REFUSED(fm_trainer_checkpoint(NULL, path, err));
+    REFUSED(fm_trainer_checkpoint(trainer, NULL, err));
+    REFUSED(fm_trainer_checkpoint(trainer, "", err));
+    GIVES(FM_OK, fm_trainer_checkpoint(trainer, test_path("run"), err));
+    REFUSED(fm_trainer_resume(NULL, test_path("run"), err));
+    REFUSED(fm_trainer_resume(other, NULL, err));
+    REFUSED(fm_trainer_resume(other, "", err));
+    GIVES(FM_E_NOT_FOUND, fm_trainer_resume(other, test_path("none"), err));
+    GIVES(FM_E_STATE, fm_trainer_resume(trainer, test_path("run"), err));
+    assert_int_equal(fm_trainer_resume(other, test_path("run"), NULL), FM_OK);
+    REFUSED(fm_trainer_save(NULL, path, NULL, err));
+    REFUSED(fm_trainer_save(trainer, NULL, NULL, err));
+    REFUSED(fm_trainer_save(trainer, "", NULL, err));
+    GIVES(FM_OK, fm_trainer_save(trainer, path, &again, err));
+    GIVES(FM_E_EXISTS, fm_trainer_save(trainer, path, NULL, err));
+    GIVES(FM_E_EXISTS, fm_trainer_save(other, path, NULL, err));
+    remove(path);
+    OPTION_SIZES(fm_trainer_save_options,
+                 (remove(path), fm_trainer_save(trainer, path, options, err)));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_trainer_save_options, overwrite = 2,
+           fm_trainer_save(trainer, path, options, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_trainer_save_options, name = "a\nb",
+           fm_trainer_save(trainer, path, options, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_trainer_save_options, license = not_utf8[0],
+           fm_trainer_save(trainer, path, options, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_trainer_save_options, source = not_utf8[1],
+           fm_trainer_save(trainer, path, options, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_trainer_save_options, training_data = not_utf8[2],
+           fm_trainer_save(trainer, path, options, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_trainer_save_options, dataset = not_utf8[3],
+           fm_trainer_save(trainer, path, options, err));
+    fm_trainer_free(trainer);
+    fm_trainer_free(other);
+    assert_int_equal(failures, 0);
+}
+
 /* Runs last: has every function of the map been in a row? */
 static void test_all_functions_are_in_the_table(void **state)
 {
@@ -1795,6 +1965,9 @@ int main(void)
         TEST(test_evaluation_add),
         TEST(test_evaluation_read),
         TEST(test_calibrate),
+        TEST(test_trainer_create),
+        TEST(test_trainer_add_image),
+        TEST(test_trainer_run),
         TEST(test_all_functions_are_in_the_table),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
