@@ -144,7 +144,8 @@ Module wrap(const Module &network, const at::Tensor &head)
     module.register_attribute("training", c10::BoolType::get(), false);
     module.register_module("base", network);
     module.register_parameter("head", head, false);
-    module.define("def forward(self, x):\n    return torch.linear(self.base(x), self.head)\n");
+    module.define(
+        "def forward(self, x):\n    return torch.linear(self.base.forward(x), self.head)\n");
     return module;
 }
 
