@@ -44,8 +44,9 @@ def write_people(folder, people, photos, first=0):
                 file.write(picture(person, photo))
 
 
-def write_architecture(path, metric="euclidean"):
-    """Two convolutions, a linear layer and batch normalisation, whose weights can be drawn anew."""
+def write_architecture(path, spread=True):
+    """Two convolutions, a linear layer and (which keeps the embeddings of a batch apart) batch
+    normalisation; weights can be drawn anew."""
     import torch
     from torch import nn
 
@@ -55,7 +56,7 @@ def write_architecture(path, metric="euclidean"):
             self.first = nn.Conv2d(3, 8, 5, stride=2, padding=2)
             self.second = nn.Conv2d(8, 16, 3, stride=2, padding=1)
             self.last = nn.Linear(16 * 8 * 8, 16)
-            self.spread = nn.BatchNorm1d(16, affine=False)
+            self.spread = nn.BatchNorm1d(16, affine=False) if spread else nn.Identity()
 
         def forward(self, x):
             x = torch.relu(self.first(x))
@@ -75,7 +76,7 @@ def write_architecture(path, metric="euclidean"):
                 "input": {"width": SIZE, "height": SIZE, "order": "RGB", "mean": [127.5] * 3,
                           "std": [64.0] * 3},
                 "alignment": {"points": points, "border": "zero"},
-                "embedding": {"dim": 16, "normalize": True}, "metric": metric, "source": "a test",
+                "embedding": {"dim": 16, "normalize": True}, "metric": "euclidean", "source": "a test",
                 "license": "Apache-2.0", "training_data": "none"}
     torch.manual_seed(1)
     torch.jit.save(torch.jit.script(Tiny()), path,
