@@ -115,9 +115,13 @@ def find_copy(name: str, file: str) -> Copy:
 
 
 def _facenet_pytorch(what: str, file: str, data: str) -> Copy:
+    # Where MTCNN's points lie in the pictures these nets were trained on: MTCNN's box, stretched to
+    # a square of 138 with 11 pixels around it. Medians over 140 LFW photographs, made symmetrical
+    points = [[47.9, 63.4], [112.1, 63.4], [80, 91.4], [52.1, 115], [107.9, 115]]
     return Copy(f"facenet-{what}", f"embedder, 512 numbers, softmax family, trained on {data}",
                 "inception-resnet-v1", file, "facenet_pytorch_reader",
-                {"source": f"{file} of facenet-pytorch (Tim Esler); converted there from the"
+                {"alignment": {"points": points, "border": "zero"},
+                 "source": f"{file} of facenet-pytorch (Tim Esler); converted there from the"
                            " TensorFlow weights of davidsandberg/facenet",
                  "license": "MIT (facenet-pytorch)", "training_data": data})
 

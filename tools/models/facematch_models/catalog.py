@@ -12,7 +12,7 @@ from typing import Any
 
 from . import bundle
 from . import manifest as manifests
-from .architectures import ARCHITECTURES, COPIES, Architecture, Copy
+from .architectures import ARCHITECTURES, COPIES, Architecture, Copy, template
 from .errors import ModelsError
 
 PACKAGE_FOLDER = Path(__file__).parent
@@ -161,8 +161,7 @@ _MOBILEFACENET = Recipe(
         "family": "softmax",
         "input": {"width": 112, "height": 112, "order": "RGB",
                   "mean": [127.5, 127.5, 127.5], "std": [128, 128, 128]},
-        "alignment": {"points": [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366],
-                                 [41.5493, 92.3655], [70.7299, 92.2041]], "border": "zero"},
+        "alignment": {"points": template(112), "border": "zero"},
         "embedding": {"dim": 192, "normalize": True},
         "metric": "cosine",
         # beyond that the activations leave the cache

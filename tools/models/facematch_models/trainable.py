@@ -98,8 +98,10 @@ class LocallyConnected2d(nn.Module):
 
     @torch.jit.export
     def initialize(self) -> None:
+        """As a convolution at first: places then differ by what they are shown, not by chance."""
         with torch.no_grad():
-            self.weight.uniform_(-self.bound, self.bound)
+            shared = torch.empty_like(self.weight[0]).uniform_(-self.bound, self.bound)
+            self.weight.copy_(shared)  # one for all places
             self.bias.zero_()
 
 

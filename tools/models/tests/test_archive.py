@@ -44,7 +44,9 @@ archive.write(Path(sys.argv[1]), records, json.loads(sys.argv[2]))
 NETS = """
 import hashlib, torch
 from facematch_models import archive, dlib_resnet, mobilefacenet, mtcnn
-for net in (dlib_resnet.DlibResNet(), mobilefacenet.MobileFaceNet(), mtcnn.Mtcnn()):
+from facematch_models import deepface_small, facenet_small, inception_resnet_v1
+for net in (dlib_resnet.DlibResNet(), mobilefacenet.MobileFaceNet(), mtcnn.Mtcnn(),
+            deepface_small.make(), facenet_small.make(), inception_resnet_v1.make()):
     records = archive.records_of_module(torch.jit.script(net.eval()))
     print(hashlib.sha256(repr(sorted(records.items())).encode()).hexdigest())
 """
@@ -147,7 +149,7 @@ class TorchScript(unittest.TestCase):
                                   env={"PYTHONPATH": str(helpers.MODELS_TOOL),
                                        "PYTHONHASHSEED": seed, "PATH": "/usr/bin:/bin"}).stdout
                    for seed in ("1", "2")]
-        self.assertEqual(len(outputs[0].split()), 3)
+        self.assertEqual(len(outputs[0].split()), 6)
         self.assertEqual(outputs[0], outputs[1])
 
     def test_loads_without_debug_records_and_hands_out_the_manifest(self):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import json
 import os
 import tarfile
 import tempfile
@@ -133,6 +134,9 @@ class CommandLine(Case):
         for arguments in (["build", "nobody"], ["inspect", str(self.folder / "absent")],
                           ["verify", str(self.folder / "absent")], ["inspect", str(bad)],
                           ["build", "mtcnn", "dlib-resnet-v1", "--from", "x"],
+                          ["build", "facenet-vggface2"], ["build", "facenet", "--from", str(bad)],
+                          ["build", "facenet-casia", "--from", str(self.folder / "absent")],
+                          ["build", "inception-resnet-v1", "--from", str(bad)],
                           ["build", "dlib-resnet-v1", "--from", str(bad), "--out", str(self.folder)]):
             status, out, err = self.run_cli(*arguments)
             self.assertEqual((status, out), (2, ""), arguments)
@@ -149,7 +153,12 @@ class CommandLine(Case):
     def test_list(self):
         status, out, _ = self.run_cli("list", "--json")
         self.assertEqual(status, 0)
-        self.assertEqual(len(out.splitlines()), len(catalog.RECIPES) + len(catalog.PRESETS))
+        told = [json.loads(line) for line in out.splitlines()]
+        self.assertEqual({entry["name"] for entry in told},
+                         {*catalog.RECIPES, *catalog.PRESETS, *catalog.COPIES,
+                          *catalog.ARCHITECTURES})
+        self.assertEqual({entry["name"] for entry in told if entry.get("untrained")},
+                         set(catalog.ARCHITECTURES))
 
 
 if __name__ == "__main__":

@@ -6,9 +6,7 @@ import contextlib
 import io
 import json
 import os
-import sys
 import tempfile
-import types
 import unittest
 from pathlib import Path
 
@@ -126,17 +124,10 @@ class MobileFaceNet(Embedder):
         self.check_batches()
 
 
-def published_mtcnn(torch, package: Path):
-    """facenet-pytorch's own three nets, if that package is at hand (never in this repository)."""
-    path = package / "models" / "mtcnn.py"
-    if not path.is_file():
-        raise unittest.SkipTest("set FACENET_PYTORCH to the facenet_pytorch folder of the wheel to"
-                                " compare with the published nets")
-    module = types.ModuleType("published")
-    module.__file__ = str(path)
+def published_mtcnn():
+    """facenet-pytorch's own three nets."""
     # the detection pipeline needs torchvision; the nets stand before it and do not
-    text = path.read_text().replace("from .utils.detect_face import", "#").split("class MTCNN")[0]
-    exec(compile(text, str(path), "exec"), module.__dict__)
+    module = helpers.facenet_pytorch("mtcnn.py", until="class MTCNN")
     return module.PNet().eval(), module.RNet().eval(), module.ONet().eval()
 
 
@@ -147,8 +138,7 @@ class Mtcnn(unittest.TestCase):
         self.net = self.torch.jit.load(str(helpers.archive_path("mtcnn"))).eval()
 
     def test_agrees_with_facenet_pytorch(self):
-        package = Path(os.environ.get("FACENET_PYTORCH", "/nonexistent"))
-        pnet, rnet, onet = published_mtcnn(self.torch, package)
+        pnet, rnet, onet = published_mtcnn()
         with self.torch.inference_mode():
             for size in ((12, 12), (13, 40), (57, 31), (100, 101)):
                 x = self.torch.rand(2, 3, *size) * 2 - 1
