@@ -3,7 +3,7 @@
 #ifndef FACEMATCH_EVALUATE_H
 #define FACEMATCH_EVALUATE_H
 
-#include "status.h"
+#include "model.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -235,7 +235,8 @@ FM_API FM_NODISCARD fm_status fm_evaluation_histogram(fm_evaluation *evaluation,
 
 typedef struct fm_calibration_options {
     uint32_t struct_size; /**< sizeof(fm_calibration_options), set by fm_calibration_options_init */
-    int32_t reserved;     /**< 0 */
+    fm_metric metric;     /**< of the scores, fm_model_info has it; must be told of a siamese one,
+                               whose tail is that of its log-odds. 0: any other */
     const char *dataset;  /**< what was measured, for people: UTF-8, up to 1,000 bytes; NULL: "" */
     /* --- 0.1 ends here, append below --- */
 } fm_calibration_options;

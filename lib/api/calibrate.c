@@ -1,4 +1,5 @@
 #include "evaluate/calibrate.h"
+#include "backend/manifest.h"
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/options.h"
@@ -21,8 +22,8 @@ static fm_status check(const fm_evaluation *e, const fm_calibration_options *opt
         return status;
     if (!e)
         return fmi_fail(err, FM_E_INVALID_ARGUMENT, "evaluation is NULL");
-    if (own->reserved != 0)
-        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "reserved is not 0");
+    if (own->metric != 0 && !fmi_manifest_metric_name(own->metric))
+        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "there is no metric %d", (int)own->metric);
     if (!own->dataset)
         own->dataset = "";
     if (e->failures != FM_FAILURES_LEAVE_OUT)
@@ -41,7 +42,7 @@ fm_status fm_calibrate(fm_evaluation *evaluation, const fm_calibration_options *
     if (status == FM_OK)
         status = fmi_evaluation_sort(evaluation, err);
     if (status == FM_OK)
-        status = fmi_calibrate(evaluation, own.dataset, &text, &size, err);
+        status = fmi_calibrate(evaluation, own.metric, own.dataset, &text, &size, err);
     if (status != FM_OK)
         return status;
     size++;

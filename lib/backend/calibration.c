@@ -4,8 +4,40 @@
 #include "core/memory.h"
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
 enum { POINTS_MAX = 65536 };
+
+/* A siamese score crowds at 0 and 1, where a straight line, and any usual distribution, is far off.
+ * As a float it is 1 from odds of about 2^25 on, and 0 below 2^-150. */
+static const double SURE = 1 - 0x1p-25, HOPELESS = 0x1p-150;
+
+double fmi_calibration_scale(fm_metric metric, double score)
+{
+    double p = score > SURE ? SURE : score > HOPELESS ? score : HOPELESS;
+    return metric == FM_METRIC_SIAMESE ? log(p) - log1p(-p) : score;
+}
+
+/* Rounded up. */
+static float to_float(double score)
+{
+    float rounded;
+    if (score >= FLT_MAX)
+        return FLT_MAX;
+    if (score <= -FLT_MAX)
+        return -FLT_MAX;
+    rounded = (float)score;
+    return rounded < score ? nextafterf(rounded, FLT_MAX) : rounded;
+}
+
+float fmi_calibration_unscale(fm_metric metric, double value)
+{
+    if (metric != FM_METRIC_SIAMESE)
+        return to_float(value);
+    if (value > fmi_calibration_scale(metric, 1))
+        return nextafterf(1, 2);
+    return to_float(1 / (1 + exp(-value)));
+}
 
 static double number_or(const json_t *entry, const char *key, double otherwise)
 {
@@ -13,18 +45,28 @@ static double number_or(const json_t *entry, const char *key, double otherwise)
     return json_is_number(number) ? json_number_value(number) : otherwise;
 }
 
-static fm_status read_calibration_point(fmi_calibration *c, size_t i, const json_t *list,
-                                        fm_error *err)
+static bool is_score(fm_metric metric, double score)
+{
+    return metric == FM_METRIC_SIAMESE ? score >= 0 && score <= 1 : fabs(score) <= FLT_MAX;
+}
+
+static const char *range_of(fm_metric metric)
+{
+    return metric == FM_METRIC_SIAMESE ? "a score from 0 to 1" : "a score that fits a float";
+}
+
+static fm_status read_calibration_point(fmi_calibration *c, fm_metric metric, size_t i,
+                                        const json_t *list, fm_error *err)
 {
     const json_t *entry = json_array_get(list, i);
     fmi_calibration_point *p = &c->points[i];
     p->fmr = number_or(entry, "fmr", NAN);
     p->score = number_or(entry, "score", NAN);
-    if (!(p->fmr > 0 && p->fmr <= 1 && fabs(p->score) <= FLT_MAX))
+    if (!(p->fmr > 0 && p->fmr <= 1 && is_score(metric, p->score)))
         return fmi_fail(err, FM_E_CORRUPT,
                         "facematch.json: calibration.points, entry %zu, must have an fmr above 0 "
-                        "and up to 1, and a score that fits a float",
-                        i + 1);
+                        "and up to 1, and %s",
+                        i + 1, range_of(metric));
     p->low = number_or(entry, "low", 0);
     p->high = number_or(entry, "high", 0);
     if (!(p->low == 0 && p->high == 0) && !(p->low <= p->fmr && p->fmr <= p->high && p->high <= 1))
@@ -39,7 +81,8 @@ static fm_status read_calibration_point(fmi_calibration *c, size_t i, const json
     return FM_OK;
 }
 
-static fm_status read_calibration_points(fmi_calibration *c, const json_t *section, fm_error *err)
+static fm_status read_calibration_points(fmi_calibration *c, fm_metric metric,
+                                         const json_t *section, fm_error *err)
 {
     const json_t *list;
     size_t n;
@@ -51,7 +94,7 @@ static fm_status read_calibration_points(fmi_calibration *c, const json_t *secti
     if (!c->points)
         return fmi_fail_memory(err);
     for (size_t i = 0; i < n && status == FM_OK; i++)
-        status = read_calibration_point(c, i, list, err);
+        status = read_calibration_point(c, metric, i, list, err);
     c->count = n;
     return status;
 }
@@ -59,12 +102,28 @@ static fm_status read_calibration_points(fmi_calibration *c, const json_t *secti
 /* The scale of a distribution in which scores of any model lie. */
 static const double LARGEST_SCALE = 1e30, SMALLEST_SCALE = 1e-30;
 
-static fm_status read_tail(fmi_calibration *c, const json_t *section, fm_error *err)
+/* A tail of scores as they are says nothing about log-odds, nor the other way round. */
+static fm_status check_scale(fm_metric metric, const json_t *tail, fm_error *err)
+{
+    const char *of = json_string_value(json_object_get(tail, "of"));
+    bool log_odds = of && strcmp(of, FMI_TAIL_OF_LOG_ODDS) == 0;
+    if (log_odds == (metric == FM_METRIC_SIAMESE))
+        return FM_OK;
+    return fmi_fail(err, FM_E_CORRUPT,
+                    "facematch.json: calibration.tail is %sof log-odds, but the metric is %s: "
+                    "calibrate anew, and say which metric it is",
+                    log_odds ? "" : "not ", fmi_manifest_metric_name(metric));
+}
+
+static fm_status read_tail(fmi_calibration *c, fm_metric metric, const json_t *section,
+                           fm_error *err)
 {
     fmi_calibration_tail *t = &c->tail;
-    const fmi_calibration_point *last = &c->points[c->count - 1];
+    double last = fmi_calibration_scale(metric, c->points[c->count - 1].score);
     const json_t *tail;
     fm_status status = fmi_field_object(section, "calibration.tail", &tail, err);
+    if (status == FM_OK)
+        status = check_scale(metric, tail, err);
     if (status == FM_OK)
         status = fmi_field_whole(tail, "calibration.tail.exceedances", 1, INT64_MAX,
                                  &t->exceedances, err);
@@ -81,8 +140,7 @@ static fm_status read_tail(fmi_calibration *c, const json_t *section, fm_error *
     if (status == FM_OK)
         status = fmi_field_numbers(tail, "calibration.tail.covariance", 6, -1e30, 1e30,
                                    t->covariance, err);
-    if (status == FM_OK &&
-        (last->score < t->score || t->scale + t->shape * (last->score - t->score) <= 0))
+    if (status == FM_OK && (last < t->score || t->scale + t->shape * (last - t->score) <= 0))
         return fmi_fail(err, FM_E_CORRUPT,
                         "facematch.json: calibration.tail does not reach the last of "
                         "calibration.points");
@@ -90,7 +148,8 @@ static fm_status read_tail(fmi_calibration *c, const json_t *section, fm_error *
     return status;
 }
 
-static fm_status read_misses(fmi_calibration *c, const json_t *section, fm_error *err)
+static fm_status read_misses(fmi_calibration *c, fm_metric metric, const json_t *section,
+                             fm_error *err)
 {
     static const char path[] = "calibration.genuine";
     const json_t *list;
@@ -106,12 +165,12 @@ static fm_status read_misses(fmi_calibration *c, const json_t *section, fm_error
         fmi_calibration_miss *p = &c->genuine[i];
         p->fnmr = number_or(json_array_get(list, i), "fnmr", NAN);
         p->score = number_or(json_array_get(list, i), "score", NAN);
-        if (!(p->fnmr > 0 && p->fnmr <= 1 && fabs(p->score) <= FLT_MAX) ||
+        if (!(p->fnmr > 0 && p->fnmr <= 1 && is_score(metric, p->score)) ||
             (i > 0 && !(p->fnmr > p[-1].fnmr && p->score > p[-1].score)))
             return fmi_fail(err, FM_E_CORRUPT,
                             "facematch.json: %s, entry %zu, must have an fnmr above 0 and up to 1 "
-                            "and a score, both above those before",
-                            path, i + 1);
+                            "and %s, both above those before",
+                            path, i + 1, range_of(metric));
     }
     c->genuine_count = n;
     return FM_OK;
@@ -146,12 +205,12 @@ fm_status fmi_manifest_read_calibration(fmi_manifest *m, const json_t *root, fm_
         status = fmi_field_whole(section, "calibration.impostor_comparisons", 1, INT64_MAX,
                                  &m->calibration.impostor_comparisons, err);
     if (status == FM_OK)
-        status = read_calibration_points(&m->calibration, section, err);
+        status = read_calibration_points(&m->calibration, m->metric, section, err);
     if (status == FM_OK)
         read_counts(&m->calibration, section);
     if (status == FM_OK && fmi_field_present(section, "calibration.tail"))
-        status = read_tail(&m->calibration, section, err);
+        status = read_tail(&m->calibration, m->metric, section, err);
     if (status == FM_OK && fmi_field_present(section, "calibration.genuine"))
-        status = read_misses(&m->calibration, section, err);
+        status = read_misses(&m->calibration, m->metric, section, err);
     return status;
 }

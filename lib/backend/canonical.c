@@ -165,7 +165,8 @@ static void write_value(writer *w, const json_t *value)
 
 static void write_identity(writer *w, const json_t *manifest)
 {
-    static const char *const keys[] = {"alignment", "embedding", "input", "metric"};
+    static const char *const keys[] = {"alignment", "embedding", "input", "metric",
+                                       "metric_weights"};
     const char *before = "{";
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const json_t *value = json_object_get(manifest, keys[i]);

@@ -11,7 +11,8 @@ typedef struct fmi_calibration_point {
 } fmi_calibration_point;
 
 /* Behind the points: of the share `fmr` of impostor comparisons with at least `score`, those above
- * it follow a generalised Pareto distribution. */
+ * it follow a generalised Pareto distribution on the scale of the metric, on which `score` is, too:
+ * fmi_calibration_scale. */
 typedef struct fmi_calibration_tail {
     bool present;
     int64_t exceedances;
@@ -27,8 +28,8 @@ typedef struct fmi_calibration_miss {
 typedef struct fmi_calibration {
     int64_t impostor_comparisons;
     int64_t people, genuine_comparisons; /* 0: not told */
-    size_t count;                  /* 0: no calibration; else >= 2 */
-    fmi_calibration_point *points; /* fmr strictly falling, score strictly rising */
+    size_t count;                        /* 0: no calibration; else >= 2 */
+    fmi_calibration_point *points;       /* fmr strictly falling, score strictly rising */
     fmi_calibration_tail tail;
     size_t genuine_count;          /* 0: not told; else >= 2 */
     fmi_calibration_miss *genuine; /* both strictly rising */
@@ -98,6 +99,13 @@ void fmi_manifest_dispose(fmi_manifest *manifest);
 /* The text of a facematch.json that reads back as the same. *out by fmi_alloc, NUL-terminated, of
  * *size bytes without the NUL. */
 fm_status fmi_manifest_write(const fmi_manifest *manifest, char **out, size_t *size, fm_error *err);
+
+/* The scale on which a calibration's lines and its tail are: log-odds of a siamese score, which is
+ * a probability, and any other as it is. Odds that no score has count as the nearest that one has.
+ */
+double fmi_calibration_scale(fm_metric metric, double score);
+/* The lowest score that is at least there, and for odds above all scores', one above 1. */
+float fmi_calibration_unscale(fm_metric metric, double value);
 
 /* As facematch.json spells it; NULL for a value that is none. */
 const char *fmi_manifest_metric_name(fm_metric metric);

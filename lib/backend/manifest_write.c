@@ -1,4 +1,5 @@
 /* facematch.json from what was read of one: the fields of docs/models.md that the library knows. */
+#include "backend/calibration.h"
 #include "backend/manifest_words.h"
 #include "core/error.h"
 #include "core/memory.h"
@@ -163,11 +164,13 @@ static json_t *misses_json(const fmi_calibration *c)
     return list;
 }
 
-static json_t *tail_json(const fmi_calibration_tail *t)
+static json_t *tail_json(const fmi_calibration_tail *t, fm_metric metric)
 {
-    return json_pack("{s:o,s:o,s:I,s:o,s:o,s:o}", "score", real(t->score), "fmr", real(t->fmr),
-                     "exceedances", (json_int_t)t->exceedances, "shape", real(t->shape), "scale",
-                     real(t->scale), "covariance", reals(t->covariance, 6));
+    return json_pack("{s:s*,s:o,s:o,s:I,s:o,s:o,s:o}", "of",
+                     metric == FM_METRIC_SIAMESE ? FMI_TAIL_OF_LOG_ODDS : NULL, "score",
+                     real(t->score), "fmr", real(t->fmr), "exceedances", (json_int_t)t->exceedances,
+                     "shape", real(t->shape), "scale", real(t->scale), "covariance",
+                     reals(t->covariance, 6));
 }
 
 /* Without what was not told. */
@@ -184,7 +187,7 @@ static json_t *calibration_json(const fmi_manifest *m)
         bad |= json_object_set_new(object, "genuine_comparisons",
                                    json_integer((json_int_t)c->genuine_comparisons)) != 0;
     if (c->tail.present)
-        bad |= json_object_set_new(object, "tail", tail_json(&c->tail)) != 0;
+        bad |= json_object_set_new(object, "tail", tail_json(&c->tail, m->metric)) != 0;
     if (c->genuine_count > 0)
         bad |= json_object_set_new(object, "genuine", misses_json(c)) != 0;
     if (!bad)

@@ -1,4 +1,5 @@
 #include "evaluate/calibrate.h"
+#include "backend/calibration.h"
 #include "backend/fields.h"
 #include "core/error.h"
 #include "evaluate/tail.h"
@@ -39,15 +40,21 @@ static fm_status add_point(const fm_evaluation *e, double rate, json_t *list, do
 static fm_status add_points(const fm_evaluation *e, json_t *list, fm_error *err)
 {
     double before = -HUGE_VAL;
+    size_t asked = 0;
     fm_status status = FM_OK;
     for (int decade = 1; decade <= DECADES; decade++)
         for (size_t i = 0; i < sizeof STEPS / sizeof *STEPS && status == FM_OK; i++) {
             double rate = STEPS[i] / pow(10, decade);
-            if (rate * (double)e->sides[FMI_IMPOSTOR].n >= FEWEST_ABOVE)
+            if (rate * (double)e->sides[FMI_IMPOSTOR].n >= FEWEST_ABOVE) {
                 status = add_point(e, rate, list, &before, err);
+                asked++;
+            }
         }
     if (status == FM_OK && json_array_size(list) < 2)
-        return fmi_fail(err, FM_E_STATE, "%zu impostor comparisons are too few for a calibration",
+        return fmi_fail(err, FM_E_STATE,
+                        asked < 2 ? "%zu impostor comparisons are too few for a calibration"
+                                  : "too many of %zu impostor comparisons have equal scores for a "
+                                    "calibration",
                         e->sides[FMI_IMPOSTOR].n);
     return status;
 }
@@ -71,28 +78,29 @@ static fm_status add_misses(const fm_evaluation *e, json_t *list, fm_error *err)
     return FM_OK;
 }
 
-static json_t *tail_json(const fmi_calibration_tail *t)
+static json_t *tail_json(const fmi_calibration_tail *t, fm_metric metric)
 {
     const double *c = t->covariance;
-    return json_pack("{s:s,s:f,s:f,s:I,s:f,s:f,s:[f,f,f,f,f,f]}", "model",
-                     "generalised Pareto by probability-weighted moments", "score", t->score, "fmr",
-                     t->fmr, "exceedances", (json_int_t)t->exceedances, "shape", t->shape, "scale",
-                     t->scale, "covariance", c[0], c[1], c[2], c[3], c[4], c[5]);
+    return json_pack("{s:s,s:s*,s:f,s:f,s:I,s:f,s:f,s:[f,f,f,f,f,f]}", "model",
+                     "generalised Pareto by probability-weighted moments", "of",
+                     metric == FM_METRIC_SIAMESE ? FMI_TAIL_OF_LOG_ODDS : NULL, "score", t->score,
+                     "fmr", t->fmr, "exceedances", (json_int_t)t->exceedances, "shape", t->shape,
+                     "scale", t->scale, "covariance", c[0], c[1], c[2], c[3], c[4], c[5]);
 }
 
 /* The tail must begin before the table ends, and go on behind it. */
-static bool reaches(const fmi_calibration_tail *t, const json_t *points)
+static bool reaches(const fmi_calibration_tail *t, fm_metric metric, const json_t *points)
 {
     const json_t *last = json_array_get(points, json_array_size(points) - 1);
-    double score = json_number_value(json_object_get(last, "score"));
+    double score = fmi_calibration_scale(metric, json_number_value(json_object_get(last, "score")));
     return t->present && score >= t->score && t->scale + t->shape * (score - t->score) > 0;
 }
 
-static fm_status fill(const fm_evaluation *e, json_t *object, fm_error *err)
+static fm_status fill(const fm_evaluation *e, fm_metric metric, json_t *object, fm_error *err)
 {
     json_t *points = json_array(), *misses = json_array();
     fmi_calibration_tail tail;
-    fm_status status = fmi_tail_fit(e, &tail, err);
+    fm_status status = fmi_tail_fit(e, metric, &tail, err);
     if (json_object_set_new(object, "points", points) ||
         json_object_set_new(object, "genuine", misses))
         return fmi_fail_memory(err);
@@ -104,19 +112,20 @@ static fm_status fill(const fm_evaluation *e, json_t *object, fm_error *err)
         return status;
     if (json_array_size(misses) < 2)
         json_object_del(object, "genuine");
-    if (reaches(&tail, points) && json_object_set_new(object, "tail", tail_json(&tail)))
+    if (reaches(&tail, metric, points) &&
+        json_object_set_new(object, "tail", tail_json(&tail, metric)))
         return fmi_fail_memory(err);
     return FM_OK;
 }
 
-fm_status fmi_calibrate(const fm_evaluation *e, const char *dataset, char **out, size_t *size,
-                        fm_error *err)
+fm_status fmi_calibrate(const fm_evaluation *e, fm_metric metric, const char *dataset, char **out,
+                        size_t *size, fm_error *err)
 {
     json_t *object =
         json_pack("{s:s,s:i,s:I,s:I}", "dataset", dataset, "people", (int)fmi_evaluation_people(e),
                   "impostor_comparisons", (json_int_t)e->sides[FMI_IMPOSTOR].n,
                   "genuine_comparisons", (json_int_t)e->sides[FMI_GENUINE].n);
-    fm_status status = object ? fill(e, object, err) : fmi_fail_memory(err);
+    fm_status status = object ? fill(e, metric, object, err) : fmi_fail_memory(err);
     if (status == FM_OK)
         status = fmi_fields_dump(object, JSON_INDENT(1) | JSON_REAL_PRECISION(9), out, size, err);
     json_decref(object);

@@ -4,9 +4,10 @@
 
 #include "evaluate/evaluation.h"
 
-/* A JSON object as docs/models.md has it, NUL-terminated, of *size bytes without the NUL; free it
- * with fmi_free. FM_E_STATE: too few comparisons for two points; FM_E_NO_MEMORY. */
-fm_status fmi_calibrate(const fm_evaluation *e, const char *dataset, char **out, size_t *size,
-                        fm_error *err);
+/* metric: of the scores, 0: not known; decides the scale of the tail. A JSON object as
+ * docs/models.md has it, NUL-terminated, of *size bytes without the NUL; free it with fmi_free.
+ * FM_E_STATE: too few comparisons for two points; FM_E_NO_MEMORY. */
+fm_status fmi_calibrate(const fm_evaluation *e, fm_metric metric, const char *dataset, char **out,
+                        size_t *size, fm_error *err);
 
 #endif

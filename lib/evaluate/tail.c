@@ -8,6 +8,10 @@
  * with a0 the mean of y and a1 that of (1 - F) y: shape = 2 - a0 / (a0 - 2 a1), scale = 2 a0 a1 /
  * (a0 - 2 a1). They have no finite variance from a shape of 1/2 on.
  *
+ * All this is on the metric's scale (fmi_calibration_scale). Where many comparisons share the
+ * highest score there is no tail: such a lump is in no distribution of this kind, which would go on
+ * to tell rates below the lump's own.
+ *
  * The covariance of (log share above u, shape, log scale) is a sum over people. A comparison's
  * influence on the three is the derivative of the estimates by its weight; with s_i the sum of the
  * influences of person i's comparisons, it is sum_i s_i s_i'. Each comparison is in two of these
@@ -17,10 +21,11 @@
 #include "core/memory.h"
 #include <math.h>
 
-enum { FEWEST_EXCEEDANCES = 200, ONE_IN = 1000, MOST_OF = 10, ESTIMATES = 3 };
+enum { FEWEST_EXCEEDANCES = 200, ONE_IN = 1000, MOST_OF = 10, MOST_EQUAL = 10, ESTIMATES = 3 };
 
 typedef struct fit {
     const fmi_side *side;
+    fm_metric metric;
     size_t k, from;  /* exceedances, and the first of them */
     double *excess;  /* [k], rising */
     double *minimum; /* [k]: the mean of min(excess, another one) */
@@ -29,7 +34,7 @@ typedef struct fit {
 
 static double score_of(const fit *f, size_t i)
 {
-    return fmi_key_score(f->side->keys[i]);
+    return fmi_calibration_scale(f->metric, fmi_key_score(f->side->keys[i]));
 }
 
 static void take_moments(fit *f)
@@ -124,17 +129,19 @@ static fm_status fit_exceedances(const fm_evaluation *e, fit *f, fmi_calibration
     return FM_OK;
 }
 
-fm_status fmi_tail_fit(const fm_evaluation *e, fmi_calibration_tail *out, fm_error *err)
+fm_status fmi_tail_fit(const fm_evaluation *e, fm_metric metric, fmi_calibration_tail *out,
+                       fm_error *err)
 {
     const fmi_side *side = &e->sides[FMI_IMPOSTOR];
-    fit f = {.side = side, .k = side->n / ONE_IN};
+    fit f = {.side = side, .metric = metric, .k = side->n / ONE_IN};
     fmi_calibration_tail t = {.present = false};
     fm_status status = FM_OK;
     if (f.k < FEWEST_EXCEEDANCES)
         f.k = FEWEST_EXCEEDANCES;
     f.from = side->n - f.k;
     *out = t;
-    if (f.k > side->n / MOST_OF || side->keys[f.from - 1] == 0)
+    if (f.k > side->n / MOST_OF || side->keys[f.from - 1] == 0 ||
+        side->keys[side->n - 1 - MOST_EQUAL] == side->keys[side->n - 1])
         return FM_OK;
     f.excess = fmi_alloc_array(f.k, sizeof *f.excess);
     f.minimum = fmi_alloc_array(f.k, sizeof *f.minimum);

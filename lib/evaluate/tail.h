@@ -5,8 +5,9 @@
 #include "backend/manifest.h"
 #include "evaluate/evaluation.h"
 
-/* Of a sorted evaluation. out->present is false where there are too few comparisons, or the model
- * does not fit. FM_E_NO_MEMORY. */
-fm_status fmi_tail_fit(const fm_evaluation *e, fmi_calibration_tail *out, fm_error *err);
+/* Of a sorted evaluation, on the metric's scale. out->present is false where there are too few
+ * comparisons, or the model does not fit. FM_E_NO_MEMORY. */
+fm_status fmi_tail_fit(const fm_evaluation *e, fm_metric metric, fmi_calibration_tail *out,
+                       fm_error *err);
 
 #endif

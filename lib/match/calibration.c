@@ -1,4 +1,5 @@
-/* Between the points of a calibration the logarithm of the rate is a straight line of the score.
+/* Between the points of a calibration the logarithm of the rate is a straight line of the score, on
+ * the scale of the metric (fmi_calibration_scale).
  *
  * Before the first point (rates above it) the line of the first two points goes on until the rate
  * is 1, and stays there: strangers' scores thin out about exponentially, so the line that holds at
@@ -18,68 +19,83 @@
 #include <float.h>
 #include <math.h>
 
-/* Rounded up: a threshold never lets through more than was asked for. */
-static float threshold_to_float(double score)
+static double scaled(const fmi_manifest *m, double score)
 {
-    float rounded;
-    if (score >= FLT_MAX)
-        return FLT_MAX;
-    if (score <= -FLT_MAX)
-        return -FLT_MAX;
-    rounded = (float)score;
-    return rounded < score ? nextafterf(rounded, FLT_MAX) : rounded;
+    return fmi_calibration_scale(m->metric, score);
 }
 
-/* The score on the line through two points; exact at the first. */
-static double score_on_line(const fmi_calibration_point *p, const fmi_calibration_point *q,
-                            double fmr)
+/* Where a score lies between two others; 0 at the first. */
+static double share_between(const fmi_manifest *m, double from, double to, double score)
+{
+    double start = scaled(m, from), length = scaled(m, to) - start;
+    return length != 0 ? (scaled(m, score) - start) / length : score > from;
+}
+
+/* The place on the line through two points; exact at the first. */
+static double place_on_line(const fmi_manifest *m, const fmi_calibration_point *p,
+                            const fmi_calibration_point *q, double fmr)
 {
     double share = (log(fmr) - log(p->fmr)) / (log(q->fmr) - log(p->fmr));
-    return p->score + share * (q->score - p->score);
+    double start = scaled(m, p->score);
+    return start + share * (scaled(m, q->score) - start);
 }
 
 /* The rate on the line through two points; exact at the first. */
-static double fmr_on_line(const fmi_calibration_point *p, const fmi_calibration_point *q,
-                          double score)
+static double fmr_on_line(const fmi_manifest *m, const fmi_calibration_point *p,
+                          const fmi_calibration_point *q, double score)
 {
-    double share = (score - p->score) / (q->score - p->score);
+    double share = share_between(m, p->score, q->score, score);
     return p->fmr * exp(share * (log(q->fmr) - log(p->fmr)));
 }
 
-/* The score of a rate from the table's last one up to, but without, 1. */
-static double score_within(const fmi_calibration *c, double fmr)
+/* The place of a rate from the table's last one up to, but without, 1. */
+static double place_within(const fmi_manifest *m, double fmr)
 {
+    const fmi_calibration *c = &m->calibration;
     size_t i = 0;
     if (fmr == c->points[c->count - 1].fmr)
-        return c->points[c->count - 1].score;
+        return scaled(m, c->points[c->count - 1].score);
     while (i + 2 < c->count && fmr <= c->points[i + 1].fmr)
         i++;
-    return score_on_line(&c->points[i], &c->points[i + 1], fmr);
+    return place_on_line(m, &c->points[i], &c->points[i + 1], fmr);
 }
 
-/* The share of the tail's exceedances above a score; 0 behind its end. */
-static double tail_share(const fmi_calibration_tail *t, double score)
+/* The share of the tail's exceedances above a place; 0 behind its end. */
+static double tail_share(const fmi_calibration_tail *t, double place)
 {
-    double z = (score - t->score) / t->scale, inside = 1 + t->shape * z;
+    double z = (place - t->score) / t->scale, inside = 1 + t->shape * z;
     if (fabs(t->shape) < 1e-9)
         return exp(-z);
     return inside > 0 ? pow(inside, -1 / t->shape) : 0;
 }
 
-static double tail_score(const fmi_calibration_tail *t, double share)
+static double tail_place(const fmi_calibration_tail *t, double share)
 {
     double z = fabs(t->shape) < 1e-9 ? -log(share) : expm1(-t->shape * log(share)) / t->shape;
     return t->score + t->scale * z;
 }
 
-static double score_beyond(const fmi_calibration *c, double fmr)
+static double place_beyond(const fmi_manifest *m, double fmr)
 {
-    fmi_calibration_point last = c->points[c->count - 1], higher;
+    const fmi_calibration *c = &m->calibration;
+    const fmi_calibration_point *last = &c->points[c->count - 1];
+    double end = scaled(m, last->score), higher, start;
     if (c->tail.present)
-        return tail_score(&c->tail, fmr / last.fmr * tail_share(&c->tail, last.score));
-    higher.fmr = fmin(10 * last.fmr, c->points[0].fmr);
-    higher.score = score_within(c, higher.fmr);
-    return score_on_line(&last, &higher, fmr);
+        return tail_place(&c->tail, fmr / last->fmr * tail_share(&c->tail, end));
+    higher = fmin(10 * last->fmr, c->points[0].fmr);
+    start = place_within(m, higher);
+    return end + (log(fmr) - log(last->fmr)) / (log(higher) - log(last->fmr)) * (start - end);
+}
+
+/* A point's own score where the rate is that of one: the way there and back would round it. */
+static float threshold_of(const fmi_manifest *m, double fmr)
+{
+    const fmi_calibration *c = &m->calibration;
+    for (size_t i = 0; i < c->count; i++)
+        if (c->points[i].fmr == fmr)
+            return fmi_calibration_unscale(0, c->points[i].score);
+    return fmi_calibration_unscale(
+        m->metric, fmr < c->points[c->count - 1].fmr ? place_beyond(m, fmr) : place_within(m, fmr));
 }
 
 double fmi_calibration_min_fmr(const fmi_calibration *c)
@@ -95,7 +111,7 @@ fm_status fmi_calibration_threshold(const fmi_manifest *manifest, double fmr, bo
                                     float *threshold, fm_error *err)
 {
     const fmi_calibration *c = &manifest->calibration;
-    double lowest, last;
+    double lowest;
     if (!(fmr > 0 && fmr < 1))
         return fmi_fail(err, FM_E_INVALID_ARGUMENT,
                         "false match rate %g is not between 0 and 1 (both excluded)", fmr);
@@ -104,13 +120,12 @@ fm_status fmi_calibration_threshold(const fmi_manifest *manifest, double fmr, bo
                         "model %s has no calibration: give a threshold instead of a rate",
                         manifest->name);
     lowest = fmi_calibration_min_fmr(c);
-    last = c->points[c->count - 1].fmr;
     if (fmr < lowest && !extrapolate)
         return fmi_fail(err, FM_E_LIMIT,
                         "false match rate %g is below %g, the lowest that the calibration of model "
                         "%s can vouch for: give a higher rate, a threshold, or ask to extrapolate",
                         fmr, lowest, manifest->name);
-    *threshold = threshold_to_float(fmr < last ? score_beyond(c, fmr) : score_within(c, fmr));
+    *threshold = threshold_of(manifest, fmr);
     return FM_OK;
 }
 
@@ -133,19 +148,20 @@ double fmi_calibration_fmr(const fmi_manifest *manifest, float score)
     last = &c->points[c->count - 1];
     if (score >= last->score && c->tail.present)
         return fmax(fmi_calibration_min_fmr(c),
-                    last->fmr * tail_share(&c->tail, score) / tail_share(&c->tail, last->score));
+                    last->fmr * tail_share(&c->tail, scaled(manifest, score)) /
+                        tail_share(&c->tail, scaled(manifest, last->score)));
     if (score >= last->score)
         return last->fmr;
     i = line_at(c, score);
-    return fmin(1, fmr_on_line(&c->points[i], &c->points[i + 1], score));
+    return fmin(1, fmr_on_line(manifest, &c->points[i], &c->points[i + 1], score));
 }
 
 /* The standard error of the logarithm of the tail's rate, by the gradient of
  * log fmr - log(1 + shape z) / shape in log fmr, shape and log scale. */
-static double tail_error(const fmi_calibration_tail *t, double score)
+static double tail_error(const fmi_calibration_tail *t, double place)
 {
     const double *c = t->covariance;
-    double z = (score - t->score) / t->scale, inside = 1 + t->shape * z;
+    double z = (place - t->score) / t->scale, inside = 1 + t->shape * z;
     double by_shape = fabs(t->shape) < 1e-9
                           ? z * z / 2
                           : log(inside) / (t->shape * t->shape) - z / (t->shape * inside);
@@ -156,24 +172,22 @@ static double tail_error(const fmi_calibration_tail *t, double score)
     return sqrt(fmax(0, variance));
 }
 
-static void tail_interval(const fmi_calibration *c, float score, double fmr, double *low,
-                          double *high)
+static void tail_interval(const fmi_manifest *m, float score, double fmr, double *low, double *high)
 {
+    const fmi_calibration *c = &m->calibration;
     static const double NORMAL_95 = 1.959963984540054;
-    double lowest = fmi_calibration_min_fmr(c), at = score, width;
+    double lowest = fmi_calibration_min_fmr(c), at = scaled(m, score), width;
     bool behind = fmr <= lowest;
     if (behind)
-        at = score_beyond(c, lowest);
+        at = place_beyond(m, lowest);
     width = exp(NORMAL_95 * tail_error(&c->tail, at));
     *low = behind ? 0 : fmr / width;
     *high = fmin(1, fmr * width);
 }
 
 /* A side of the interval goes like the rate: along a line of its logarithm. */
-static double side_on_line(const fmi_calibration_point *p, const fmi_calibration_point *q, double a,
-                           double b, double score)
+static double side_on_line(double a, double b, double share)
 {
-    double share = (score - p->score) / (q->score - p->score);
     return a > 0 && b > 0 ? fmin(1, a * exp(share * (log(b) - log(a)))) : 0;
 }
 
@@ -181,19 +195,21 @@ void fmi_calibration_interval(const fmi_manifest *manifest, float score, double 
 {
     const fmi_calibration *c = &manifest->calibration;
     const fmi_calibration_point *p, *q;
+    double share;
     *low = *high = NAN;
     if (c->count == 0)
         return;
     if (score >= c->points[c->count - 1].score && c->tail.present) {
-        tail_interval(c, score, fmi_calibration_fmr(manifest, score), low, high);
+        tail_interval(manifest, score, fmi_calibration_fmr(manifest, score), low, high);
         return;
     }
     p = &c->points[line_at(c, score)];
     q = p + 1;
     if (p->high == 0 || q->high == 0)
         return;
-    *low = side_on_line(p, q, p->low, q->low, score);
-    *high = side_on_line(p, q, p->high, q->high, score);
+    share = share_between(manifest, p->score, q->score, score);
+    *low = side_on_line(p->low, q->low, share);
+    *high = side_on_line(p->high, q->high, share);
 }
 
 double fmi_calibration_fnmr(const fmi_manifest *manifest, float score)
@@ -212,5 +228,5 @@ double fmi_calibration_fnmr(const fmi_manifest *manifest, float score)
     p += i;
     q = p + 1;
     return p->fnmr *
-           exp((score - p->score) / (q->score - p->score) * (log(q->fnmr) - log(p->fnmr)));
+           exp(share_between(manifest, p->score, q->score, score) * (log(q->fnmr) - log(p->fnmr)));
 }

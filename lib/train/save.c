@@ -85,7 +85,7 @@ static fm_status add_calibration(fmi_manifest *m, fm_evaluation *evaluation, con
     size_t size = 0;
     fm_status status = fmi_evaluation_sort(evaluation, err);
     if (status == FM_OK)
-        status = fmi_calibrate(evaluation, dataset, &text, &size, err);
+        status = fmi_calibrate(evaluation, m->metric, dataset, &text, &size, err);
     if (status == FM_E_STATE)
         return FM_OK;
     if (status == FM_OK)

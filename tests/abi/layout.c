@@ -427,7 +427,7 @@ static void print_evaluation(void)
     FIELD(fm_operating_point, fnmr);
     TYPE(fm_calibration_options);
     FIELD(fm_calibration_options, struct_size);
-    FIELD(fm_calibration_options, reserved);
+    FIELD(fm_calibration_options, metric);
     FIELD(fm_calibration_options, dataset);
     TYPE(fm_det_point);
     FIELD(fm_det_point, fmr);

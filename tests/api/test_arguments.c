@@ -1721,7 +1721,7 @@ static void test_calibrate(void **state)
     GIVES(FM_E_BUFFER_TOO_SMALL, fm_calibrate(e, NULL, out.text, 16, NULL, err));
     GIVES(FM_OK, fm_calibrate(e, NULL, text, sizeof text, &out.count, err));
     OPTION_SIZES(fm_calibration_options, fm_calibrate(e, options, text, sizeof text, NULL, err));
-    OPTION(FM_E_INVALID_ARGUMENT, fm_calibration_options, reserved = 1,
+    OPTION(FM_E_INVALID_ARGUMENT, fm_calibration_options, metric = 7,
            fm_calibrate(e, options, text, sizeof text, NULL, err));
     for (size_t i = 0; i < NOT_UTF8; i++)
         OPTION(FM_E_INVALID_ARGUMENT, fm_calibration_options, dataset = not_utf8[i],

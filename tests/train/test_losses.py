@@ -1,6 +1,6 @@
 """Do losses, mined triplets and gradients agree with PyTorch's autograd and pytorch-metric-learning?
 
-    LOSS_PROBE=build/tests/loss_probe .venv-tests/bin/python tests/train/test_losses.py
+    LOSS_PROBE=build/bin/loss_probe .venv-tests/bin/python tests/train/test_losses.py
 
 For each loss and way to mine, 200 random batches, a third of them awkward: duplicates, embeddings
 on a coarse grid so that distances and margins tie exactly, one person only, each person once, all
@@ -96,7 +96,7 @@ def ask(all_batches, loss, mining=0, reduction=0, normalize=0):
         struct.pack("6if", loss, *batch.x.shape, normalize, mining, reduction, batch.margin)
         + batch.x.tobytes() + batch.labels.tobytes()
         + (batch.weights.tobytes() if learned else b"") for batch in all_batches)
-    done = subprocess.run([os.environ.get("LOSS_PROBE", "build/tests/loss_probe")], input=request,
+    done = subprocess.run([os.environ.get("LOSS_PROBE", "build/bin/loss_probe")], input=request,
                           stdout=subprocess.PIPE, check=True)
     at, answers = 0, []
     for batch in all_batches:

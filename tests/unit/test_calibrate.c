@@ -48,7 +48,7 @@ static fmi_calibration_tail fit(double shape, double scale)
     fm_evaluation *e = make(400000, shape, scale, false);
     fmi_calibration_tail tail;
     fm_assert_status(fmi_evaluation_sort(e, &err), FM_OK, &err);
-    fm_assert_status(fmi_tail_fit(e, &tail, &err), FM_OK, &err);
+    fm_assert_status(fmi_tail_fit(e, 0, &tail, &err), FM_OK, &err);
     fm_evaluation_free(e);
     return tail;
 }
@@ -77,28 +77,36 @@ static void test_calibrate_tail_is_found_again(void **state)
     }
 }
 
-static fmi_manifest read_back(fm_evaluation *e, char **text)
+static fmi_manifest read_back_as(fm_evaluation *e, fm_metric metric, char **text)
 {
     static const char form[] =
         "{\"format\":1,\"kind\":\"embedder\",\"family\":\"softmax\",\"input\":{\"width\":8,"
         "\"height\":8,\"order\":\"RGB\",\"mean\":[0,0,0],\"std\":[1,1,1]},\"alignment\":{"
         "\"points\":[[1,2],[3,4],[5,6],[7,8],[9,10]],\"border\":\"zero\"},\"embedding\":{"
-        "\"dim\":3,\"normalize\":true},\"metric\":\"cosine\",\"calibration\":%s}";
+        "\"dim\":1,\"normalize\":true},\"metric\":\"%s\",\"metric_weights\":{\"weights\":[1],"
+        "\"bias\":0},"
+        "\"calibration\":%s}";
     fmi_manifest m;
     size_t needed = 0;
     char *whole;
     fm_calibration_options options;
     fm_calibration_options_init(&options, sizeof options);
     options.dataset = "made up";
+    options.metric = metric;
     assert_int_equal(fm_calibrate(e, &options, NULL, 0, &needed, &err), FM_E_BUFFER_TOO_SMALL);
     *text = malloc(needed);
-    whole = malloc(needed + sizeof form);
+    whole = malloc(needed + sizeof form + 32);
     fm_assert_status(fm_calibrate(e, &options, *text, needed, NULL, &err), FM_OK, &err);
     assert_int_equal(strlen(*text) + 1, needed);
-    sprintf(whole, form, *text);
+    sprintf(whole, form, fmi_manifest_metric_name(metric), *text);
     fm_assert_status(fmi_manifest_parse(&m, whole, strlen(whole), &err), FM_OK, &err);
     free(whole);
     return m;
+}
+
+static fmi_manifest read_back(fm_evaluation *e, char **text)
+{
+    return read_back_as(e, FM_METRIC_COSINE, text);
 }
 
 static void test_calibrate_is_read_back(void **state)
@@ -230,6 +238,96 @@ static void test_calibrate_without_memory(void **state)
     fm_evaluation_free(e);
 }
 
+/* --- siamese scores: probabilities ------------------------------------------------------------ */
+
+enum { PROBABILITIES = 400000 };
+
+/* Log-odds of impostors are normal, those of every 20th, a genuine one, 6 deviations higher; as
+ * scores. */
+static fm_evaluation *make_probabilities(double mean, double deviation, size_t n)
+{
+    fm_evaluation *e = NULL;
+    uint32_t random = 11;
+    fm_assert_status(fm_evaluation_new(&e, NULL, &err), FM_OK, &err);
+    for (size_t i = 0; i < n; i++) {
+        uint8_t genuine = i % 20 == 0;
+        double normal = sqrt(-2 * log(uniform(&random))) * cos(6.283185307 * uniform(&random));
+        double odds = mean + deviation * (normal + 6 * genuine);
+        float score = (float)(1 / (1 + exp(-odds)));
+        fm_assert_status(fm_evaluation_add(e, &score, &genuine, NULL, NULL, 1, &err), FM_OK, &err);
+    }
+    return e;
+}
+
+/* The true rates of thresholds far behind the table. Fitted to the probabilities themselves, they
+ * are off by four decades and more. */
+static void test_calibrate_tail_of_probabilities(void **state)
+{
+    static const double means[] = {-2, -8, -12}, deviations[] = {1.5, 3, 3};
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        fm_evaluation *e = make_probabilities(means[i], deviations[i], PROBABILITIES);
+        char *text;
+        fmi_manifest m = read_back_as(e, FM_METRIC_SIAMESE, &text);
+        assert_true(m.calibration.tail.present);
+        assert_true(fabs(m.calibration.tail.shape) < 0.3);
+        for (double fmr = 1e-2; fmr > 3e-7; fmr /= 2) {
+            float threshold = 0;
+            double truth, low, high;
+            fm_assert_status(fmi_calibration_threshold(&m, fmr, false, &threshold, &err), FM_OK,
+                             &err);
+            assert_true(threshold > 0 && threshold < 1);
+            truth = log((double)threshold) - log1p(-(double)threshold);
+            truth = erfc((truth - means[i]) / deviations[i] / sqrt(2)) / 2;
+            fmi_calibration_interval(&m, threshold, &low, &high);
+            if (!(low / 1.5 < truth && truth < high * 1.5))
+                fail_msg("asked for %g: %g is not within %g to %g", fmr, truth, low, high);
+            assert_true(fmi_calibration_fmr(&m, threshold) <= fmr * (1 + 1e-9));
+        }
+        free(text);
+        fmi_manifest_dispose(&m);
+        fm_evaluation_free(e);
+    }
+}
+
+/* Odds so high that many a stranger's score is 1: the table ends there, and with it what is told.
+ */
+static void test_calibrate_probabilities_that_are_one(void **state)
+{
+    fm_evaluation *e = make_probabilities(8, 3, PROBABILITIES);
+    fm_operating_point p = {.struct_size = sizeof p};
+    char *text;
+    fmi_manifest m = read_back_as(e, FM_METRIC_SIAMESE, &text);
+    const fmi_calibration *c = &m.calibration;
+    float threshold = 0;
+    (void)state;
+    fm_assert_status(fm_evaluation_at_threshold(e, 1, &p, &err), FM_OK, &err);
+    assert_true(p.fmr.value > 5e-4); /* 9.3 / 3 deviations */
+    assert_false(c->tail.present);
+    assert_true(c->points[c->count - 1].score == 1);
+    assert_true(fmi_calibration_fmr(&m, 1) >= p.fmr.value);
+    assert_true(fmi_calibration_fmr(&m, 1) == fmi_calibration_min_fmr(c));
+    fm_assert_status(fmi_calibration_threshold(&m, 1e-6, true, &threshold, &err), FM_OK, &err);
+    assert_true(threshold > 1); /* nobody: of those with 1, one in 1,000 is a stranger */
+    free(text);
+    fmi_manifest_dispose(&m);
+    fm_evaluation_free(e);
+}
+
+static void test_calibrate_scores_all_alike(void **state)
+{
+    fm_evaluation *e = make_probabilities(60, 1, 4000);
+    static char text[4096];
+    (void)state;
+    fm_assert_status(fm_calibrate(e, NULL, text, sizeof text, NULL, &err), FM_E_STATE, &err);
+    fm_assert_message(&err, "equal scores");
+    fm_evaluation_free(e);
+    e = make_probabilities(-2, 1, 200);
+    fm_assert_status(fm_calibrate(e, NULL, text, sizeof text, NULL, &err), FM_E_STATE, &err);
+    fm_assert_message(&err, "too few");
+    fm_evaluation_free(e);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -240,6 +338,9 @@ int main(void)
         cmocka_unit_test(test_calibrate_twice_gives_the_same),
         cmocka_unit_test(test_calibrate_few_have_no_tail),
         cmocka_unit_test(test_calibrate_without_memory),
+        cmocka_unit_test(test_calibrate_tail_of_probabilities),
+        cmocka_unit_test(test_calibrate_probabilities_that_are_one),
+        cmocka_unit_test(test_calibrate_scores_all_alike),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

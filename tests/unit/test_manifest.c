@@ -42,6 +42,15 @@
 #define WEIGHTED(metric, weights)                                                                  \
     "{" HEAD INPUT ALIGN EMBED "\"metric\":\"" metric "\",\"metric_weights\":" weights "}"
 
+#define SIAMESE_CALIBRATION(points, more)                                                          \
+    "{" HEAD INPUT ALIGN EMBED "\"metric\":\"siamese\",\"metric_weights\":{\"weights\":[1,2],"     \
+    "\"bias\":0},\"calibration\":{\"dataset\":\"d\",\"impostor_comparisons\":10,"                  \
+    "\"points\":" points more "}}"
+#define ODDS_TAIL(of)                                                                              \
+    ",\"tail\":{" of "\"exceedances\":9,\"score\":-1,\"fmr\":0.1,\"shape\":-0.1,\"scale\":1,"      \
+    "\"covariance\":[0,0,0,0,0,0]}"
+#define TWO_ODDS "[{\"fmr\":0.1,\"score\":0.5},{\"fmr\":0.01,\"score\":0.8}]"
+
 static fm_status parse(fmi_manifest *out, const char *text, fm_error *err)
 {
     return fmi_manifest_parse(out, text, strlen(text), err);
@@ -136,6 +145,10 @@ static void test_manifest_reads_metric_weights(void **state)
     fm_assert_floats_near(m.metric_weights, (const float[]){0.5F, -2}, 2, 0, 0);
     assert_true(m.metric_bias == 3);
     fmi_manifest_dispose(&m);
+    m = parse_good(SIAMESE_CALIBRATION(TWO_ODDS, ODDS_TAIL("\"of\":\"log-odds\",")));
+    assert_true(m.calibration.tail.present);
+    fmi_manifest_dispose(&m);
+
     m = parse_good(WEIGHTED("weighted_chi_squared", "{\"weights\":[1,2]}"));
     assert_int_equal(m.metric, FM_METRIC_CHI_SQUARED);
     assert_true(m.metric_bias == 0);
@@ -325,6 +338,13 @@ static const bad_case bad[] = {
     CORRUPT(WITH_TAIL("1.5", "0.1", "0", "1", "[0,0,0,0,0]"), "calibration.tail.covariance"),
     CORRUPT(WITH_TAIL("2.5", "0.1", "0", "1", "[0,0,0,0,0,0]"), "does not reach"),
     CORRUPT(WITH_TAIL("1.5", "0.1", "-1", "0.5", "[0,0,0,0,0,0]"), "does not reach"),
+    CORRUPT(SIAMESE_CALIBRATION(TWO_POINTS, ""), "score from 0 to 1"),
+    CORRUPT(SIAMESE_CALIBRATION(TWO_ODDS, ",\"genuine\":[{\"fnmr\":0.1,\"score\":-0.1},"
+                                          "{\"fnmr\":0.2,\"score\":0}]"),
+            "score from 0 to 1"),
+    CORRUPT(SIAMESE_CALIBRATION(TWO_ODDS, ODDS_TAIL("")), "not of log-odds"),
+    CORRUPT(SIAMESE_CALIBRATION(TWO_ODDS, ODDS_TAIL("\"of\":7,")), "not of log-odds"),
+    CORRUPT(CALIBRATION(TWO_POINTS ODDS_TAIL("\"of\":\"log-odds\",")), "is of log-odds"),
     CORRUPT(MISSES("[]"), "calibration.genuine has 0 entries"),
     CORRUPT(MISSES("[{\"fnmr\":0.1,\"score\":1},{\"fnmr\":0.1,\"score\":2}]"), "entry 2"),
     CORRUPT(MISSES("[{\"fnmr\":0.1,\"score\":1},{\"fnmr\":0.2,\"score\":1}]"), "entry 2"),
@@ -470,6 +490,9 @@ static void test_manifest_canonical_form_is_fixed(void **state)
     (void)state;
     assert_canonical("{}", "{}");
     assert_canonical("{\"name\":\"x\",\"calibration\":{}}", "{}");
+    assert_canonical(
+        "{\"metric_weights\":{\"weights\":[0.10,-2.0],\"bias\":3},\"metric\":\"siamese\"}",
+        "{\"metric\":\"siamese\",\"metric_weights\":{\"bias\":3,\"weights\":[0.1,-2]}}");
     assert_canonical(
         " { \"metric\" : \"cosine\" ,\n\"input\":{\"width\":1, \"b\":[ 1, 2.0, -0.5 ],"
         "\"B\":true,\"a\":null,\"\xc3\xa4\":false} , \"license\":\"l\", \"embedding\":{\"dim\":2},"

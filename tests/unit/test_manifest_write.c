@@ -46,6 +46,13 @@ static const char *const manifests[] = {
     "\"flip\":true,\"input\":{\"width\":32,\"height\":32,\"order\":\"RGB\",\"mean\":[1,2,3],"
     "\"std\":[4,5,6]},\"alignment\":{\"points\":[[10,12],[22,12],[16,18],[11,24],[21,24]],"
     "\"border\":\"zero\"}}]},\"metric\":\"euclidean\"}",
+    HEAD("embedder") POINTS RUNTIME
+    ",\"family\":\"triplet\",\"embedding\":{\"dim\":1,\"normalize\":false},"
+    "\"metric\":\"siamese\",\"metric_weights\":{\"weights\":[-1],\"bias\":3},"
+    "\"calibration\":{\"dataset\":\"\",\"impostor_comparisons\":9000,\"points\":["
+    "{\"fmr\":0.1,\"score\":0.5},{\"fmr\":0.01,\"score\":0.999999940}],\"tail\":{"
+    "\"of\":\"log-odds\",\"score\":2,\"fmr\":0.02,\"exceedances\":200,\"shape\":-0.05,"
+    "\"scale\":1.5,\"covariance\":[1,2,3,4,5,6]}}}",
     HEAD("detector") RUNTIME
     ",\"detector\":{\"type\":\"mtcnn\",\"thresholds\":[0.6,0.7,0.75],\"nms\":[0.5,0.7,1],"
     "\"factor\":0.709,\"cell\":12,\"stride\":2,\"second_look\":true}}",

@@ -141,6 +141,33 @@ static void test_match_calibration_is_exact_at_points(void **state)
     }
 }
 
+/* A probability's line is one of its log-odds: 0.5 and 0.8 are 0 and log 4. */
+static void test_match_calibration_of_probabilities(void **state)
+{
+    fmi_manifest m = manifest_of(FM_METRIC_SIAMESE);
+    fmi_calibration_point odds[] = {{1e-1, 0.5, 0, 0}, {1e-2, 0.8, 0, 0}};
+    float before = FLT_MAX;
+    (void)state;
+    m.calibration.points = odds;
+    m.calibration.count = 2;
+    assert_true(threshold_at(&m, 1e-2, false) == 0.8f);
+    assert_float_equal(threshold_at(&m, pow(10, -1.5), false), 2.0f / 3, 1e-6);
+    assert_float_equal(fmi_calibration_fmr(&m, 2.0f / 3) / pow(10, -1.5), 1, 1e-5);
+    assert_float_equal(threshold_at(&m, pow(10, -0.5), false), 1.0f / 3, 1e-6);
+    assert_float_equal(threshold_at(&m, 1e-4, true), 64.0f / 65, 1e-6);
+    assert_true(fmi_calibration_fmr(&m, 1e-30f) == 1 && fmi_calibration_fmr(&m, 0) == 1);
+    assert_true(fmi_calibration_fmr(&m, 1) == 1e-2);
+    assert_true(threshold_at(&m, 1e-300, true) > 1); /* odds that no score tells */
+    for (double fmr = 1e-12; fmr < 1; fmr *= 1.07) {
+        float threshold = threshold_at(&m, fmr, true);
+        assert_true(threshold > 0 && threshold <= 1 && threshold <= before);
+        assert_true(threshold < before || threshold > 0.99999f);
+        before = threshold;
+        if (fmr >= 1e-2)
+            assert_true(fmi_calibration_fmr(&m, threshold) <= fmr * (1 + 1e-9));
+    }
+}
+
 static void test_match_calibration_interpolates_the_logarithm(void **state)
 {
     fmi_manifest m = manifest_of(FM_METRIC_COSINE);
@@ -360,6 +387,7 @@ int main(void)
         cmocka_unit_test(test_match_sums_are_double),
         cmocka_unit_test(test_match_first_look_keeps_its_bound),
         cmocka_unit_test(test_match_calibration_is_exact_at_points),
+        cmocka_unit_test(test_match_calibration_of_probabilities),
         cmocka_unit_test(test_match_calibration_interpolates_the_logarithm),
         cmocka_unit_test(test_match_calibration_before_the_table),
         cmocka_unit_test(test_match_calibration_behind_the_table),

@@ -27,6 +27,7 @@ static char *make_calibration(const all_pairs *p, const options *opts)
     char *name = folder_name(opts->images), *text = NULL;
     size_t needed = 0;
     fm_calibration_options_init(&settings, sizeof settings);
+    settings.metric = p->ctx.model.metric;
     settings.dataset = opts->dataset ? opts->dataset : name;
     fm_status status = fm_calibrate(p->comparisons, &settings, NULL, 0, &needed, &err);
     if (status == FM_E_BUFFER_TOO_SMALL) {

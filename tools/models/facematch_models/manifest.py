@@ -12,11 +12,12 @@ from .errors import ModelsError
 
 FORMAT = 1
 RECORD = "extra/facematch.json"
-# the parts that decide whether two embeddings are comparable
-IDENTITY_KEYS = ("alignment", "embedding", "input", "metric")
+# the parts that decide whether two embeddings, and their scores, are comparable
+IDENTITY_KEYS = ("alignment", "embedding", "input", "metric", "metric_weights")
 FAMILIES = ("softmax", "triplet", "bundle")
 METRICS = ("cosine", "euclidean", "squared_euclidean", "inner_product",
            "weighted_chi_squared", "siamese")
+LEARNED_METRICS = ("weighted_chi_squared", "siamese")
 MEMORY_FORMATS = ("contiguous", "channels_last")
 
 
@@ -96,6 +97,7 @@ def problems(manifest: dict[str, Any]) -> list[str]:
         found += _detector_problems(manifest.get("detector"))
     if "calibration" in manifest:
         found += calibration_problems(manifest["calibration"])
+        found += _scale_problems(manifest["calibration"], manifest.get("metric"))
     return found
 
 
@@ -130,6 +132,7 @@ def _embedder_problems(manifest: dict[str, Any]) -> list[str]:
         found.append(f"family is not one of {', '.join(FAMILIES)}")
     if manifest.get("metric") not in METRICS:
         found.append(f"metric is not one of {', '.join(METRICS)}")
+    found += _weights_problems(manifest)
     embedding = manifest.get("embedding")
     if not isinstance(embedding, dict) or not _is_whole(embedding.get("dim")) or embedding["dim"] < 1:
         found.append("embedding.dim is not a positive whole number")
@@ -140,6 +143,22 @@ def _embedder_problems(manifest: dict[str, Any]) -> list[str]:
     elif not isinstance(embedding.get("flip", False), bool):
         found.append("embedding.flip is not true or false")
     return found + _alignment_problems(manifest.get("alignment"))
+
+
+def _weights_problems(manifest: dict[str, Any]) -> list[str]:
+    metric, value = manifest.get("metric"), manifest.get("metric_weights")
+    if metric not in LEARNED_METRICS:
+        return []
+    if not isinstance(value, dict):
+        return [f"metric_weights is missing, which metric {metric} needs"]
+    embedding = manifest.get("embedding")
+    dim = embedding.get("dim") if isinstance(embedding, dict) else None
+    found = []
+    if not _is_numbers(value.get("weights"), dim):
+        found.append("metric_weights.weights is not a list of embedding.dim numbers")
+    if (metric == "siamese" or "bias" in value) and not _is_numbers([value.get("bias")], 1):
+        found.append("metric_weights.bias is not a number")
+    return found
 
 
 def _members_problems(embedding: dict[str, Any]) -> list[str]:
@@ -220,6 +239,15 @@ def _tail_problems(value: Any) -> list[str]:
     if not _is_numbers(value.get("covariance"), 6):
         found.append("calibration.tail.covariance is not a list of 6 numbers")
     return found
+
+
+def _scale_problems(calibration: Any, metric: Any) -> list[str]:
+    """A siamese score is a probability, and its tail that of the log-odds."""
+    tail = calibration.get("tail") if isinstance(calibration, dict) else None
+    if not isinstance(tail, dict) or (tail.get("of") == "log-odds") == (metric == "siamese"):
+        return []
+    return ["calibration.tail is of log-odds, but the metric is not siamese" if metric != "siamese"
+            else "calibration.tail is not of log-odds, but the metric is siamese"]
 
 
 def _genuine_problems(value: Any) -> list[str]:

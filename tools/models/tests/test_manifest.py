@@ -31,9 +31,52 @@ class Canonical(unittest.TestCase):
             with self.assertRaises(ModelsError):
                 manifest.canonical(value)
 
-    def test_identity_takes_four_fields_only(self):
+    def test_identity_takes_what_embeddings_and_scores_follow_from(self):
         value = {"metric": "cosine", "input": {"width": 2}, "name": "x", "calibration": {}}
         self.assertEqual(manifest.identity(value), b'{"input":{"width":2},"metric":"cosine"}')
+        value = {"metric": "siamese", "metric_weights": {"weights": [0.1, -2.0], "bias": 3}}
+        self.assertEqual(manifest.identity(value), b'{"metric":"siamese","metric_weights":'
+                                                   b'{"bias":3,"weights":[0.1,-2]}}')
+
+
+class Scale(unittest.TestCase):
+    def test_a_tail_is_of_log_odds_exactly_where_the_metric_is_siamese(self):
+        tail = {"exceedances": 9, "score": 0, "fmr": 0.1, "shape": 0, "scale": 1,
+                "covariance": [0] * 6}
+        base = catalog.RECIPES["dlib-resnet-v1"].manifest()
+        weights = {"weights": [1.0] * 128, "bias": 0}
+        for metric, of, good in (("cosine", None, True), ("siamese", "log-odds", True),
+                                 ("cosine", "log-odds", False), ("siamese", None, False)):
+            calibration = {"dataset": "d", "impostor_comparisons": 9,
+                           "points": [{"fmr": 0.1, "score": 0.1}, {"fmr": 0.01, "score": 0.5}],
+                           "tail": {**tail, "of": of} if of else tail}
+            found = manifest.problems({**base, "metric": metric, "metric_weights": weights,
+                                       "calibration": calibration})
+            self.assertEqual(found == [], good, found)
+
+
+class Weights(unittest.TestCase):
+    def problems(self, metric, weights):
+        value = {**catalog.RECIPES["dlib-resnet-v1"].manifest(), "metric": metric}
+        del value["calibration"]  # of the distance
+        if weights is not None:
+            value["metric_weights"] = weights
+        return manifest.problems(value)
+
+    def test_a_learned_metric_needs_one_for_each_number(self):
+        ones = [1.0] * 128
+        for metric, weights in (("siamese", {"weights": ones, "bias": 0.5}),
+                                ("weighted_chi_squared", {"weights": ones}), ("cosine", None)):
+            self.assertEqual(self.problems(metric, weights), [])
+        for metric, weights, text in (
+                ("siamese", None, "metric_weights is missing"),
+                ("siamese", {"weights": ones}, "metric_weights.bias is not a number"),
+                ("siamese", {"weights": ones[1:], "bias": 0}, "metric_weights.weights is not"),
+                ("weighted_chi_squared", {"weights": [None] * 128}, "metric_weights.weights"),
+                ("weighted_chi_squared", {"weights": ones, "bias": "0"}, "metric_weights.bias")):
+            found = self.problems(metric, weights)
+            self.assertEqual(len(found), 1, found)
+            self.assertIn(text, found[0])
 
 
 RGB = catalog.RECIPES["mobilefacenet"].fields["input"]
@@ -76,7 +119,10 @@ class Bundle(unittest.TestCase):
         self.refused([], "1 to 8 members, not 0")
         self.refused([("a", 1, good, {})] * 9, "not 9")
         self.refused([("a", 0, good, {})], "a: its weight is not positive")
-        self.refused([("a", 1, good, {"metric": "siamese"})], "a: its metric siamese")
+        weights = {"weights": [1.0] * good["embedding"]["dim"], "bias": 0}
+        plain = {key: good[key] for key in good if key != "calibration"}
+        self.refused([("a", 1, plain, {"metric": "siamese", "metric_weights": weights})],
+                     "a: its metric siamese")
         self.refused([("a", 1, good, {"embedding": of_preset(catalog.PRESETS["fast"])["embedding"]})],
                      "a: it is a bundle itself")
         self.refused([("a", 1, catalog.RECIPES["mtcnn"].manifest(), {})], "a: it is no embedder")
