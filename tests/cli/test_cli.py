@@ -1217,7 +1217,7 @@ class Help(Case):
     COMMANDS = ["detect", "embed", "verify", "enroll", "identify", "gallery info", "gallery list",
                 "gallery show", "gallery remove", "gallery export", "gallery import",
                 "gallery compact", "gallery rekey", "gallery shard", "evaluate pairs",
-                "evaluate all-pairs", "evaluate identify", "calibrate", "models", "bench",
+                "evaluate all-pairs", "evaluate identify", "calibrate", "train", "models", "bench",
                 "version", "help"]
 
     def listed(self, command):
@@ -1238,7 +1238,12 @@ class Help(Case):
               "precision": ["bfloat16"], "quality": [], "no-gate": [], "allow": ["blurred"],
               "other-faces": ["0.3"], "min-size": ["60"], "min-score": ["0.8"],
               "min-sharpness": ["0.1"], "min-brightness": ["20"], "max-brightness": ["240"],
-              "max-yaw": ["30"], "max-pitch": ["30"], "max-roll": ["30"]}
+              "max-yaw": ["30"], "max-pitch": ["30"], "max-roll": ["30"], "leave-out": ["2"],
+              "force": [], "resume": [], "loss": ["triplet"], "mining": ["all"], "margin": ["0.3"],
+              "reduction": ["sum"], "people": ["3"], "photographs": ["3"], "epochs": ["3"],
+              "steps": ["3"], "patience": ["3"], "optimizer": ["sgd"], "rate": ["0.1"],
+              "momentum": ["0.5"], "weight-decay": ["0.1"], "schedule": ["step"],
+              "schedule-epochs": ["3"], "head": ["16"], "seed": ["3"]}
 
     def test_help_lists_exactly_what_is_accepted(self):
         lists = {command: self.listed(command) for command in self.COMMANDS}

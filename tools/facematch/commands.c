@@ -122,6 +122,19 @@ const command COMMANDS[] = {
      "calibrate --images people --dataset 'staff, 2026' --out calibration.json\n"
      "calibrate --model dlib-resnet-v1 --people first.txt --images lfw/images",
      cmd_calibrate},
+    {FOR_TRAIN, NULL, "train", 0, 0,
+     "--arch NAME --data DIR --out MODEL\n--from MODEL --data DIR --out MODEL",
+     "train a model, or adapt one",
+     "Trains a network on labelled photographs and writes a model file that every other command "
+     "takes. Some people are left out of training: they tell after each epoch how well faces never "
+     "seen are told apart, the best epoch is the one that is saved, and the model is calibrated on "
+     "them. What is wrong with the data or the run is told with what to do about it. Interrupted, "
+     "it stops after the step at hand; with --checkpoint the same command goes on later.",
+     "train --arch facenet-small --data people --out mine.pt\n"
+     "train --arch deepface-small --loss softmax --data people --report curves.html --out mine.pt\n"
+     "train --from dlib-resnet-v1 --freeze all --head 128 --data people --out head.pt\n"
+     "train --arch facenet-small --data people --checkpoint run.ckpt --resume --out mine.pt",
+     cmd_train},
     {FOR_MODELS, NULL, "models", 0, 0, "", "list the models that are found",
      "Lists the model files of the folders in which models are looked for. Exit status 1: there "
      "is none.",

@@ -66,22 +66,29 @@ fm_session *ctx_session(const context *ctx, int32_t threads)
     return session;
 }
 
-bool ctx_open(context *ctx, const options *opts, unsigned needs)
+bool ctx_open_models(context *ctx, const options *opts, const char *embedder, unsigned needs)
 {
     fm_model_info info;
     *ctx = (context){.opts = opts};
     if (opts->aligned)
         needs &= ~(unsigned)NEEDS_DETECTOR;
     if (needs & NEEDS_EMBEDDER)
-        ctx->embedder = ctx_model(opts, opts->model ? opts->model : DEFAULT_EMBEDDER,
-                                  FM_MODEL_EMBEDDER, &ctx->model);
+        ctx->embedder = ctx_model(opts, embedder, FM_MODEL_EMBEDDER, &ctx->model);
     if ((needs & NEEDS_DETECTOR) && (ctx->embedder || !(needs & NEEDS_EMBEDDER)))
         ctx->detector = ctx_model(opts, opts->detector ? opts->detector : DEFAULT_DETECTOR,
                                   FM_MODEL_DETECTOR, &info);
     bool complete = (ctx->embedder || !(needs & NEEDS_EMBEDDER)) &&
                     (ctx->detector || !(needs & NEEDS_DETECTOR));
-    if (complete)
-        ctx->session = ctx_session(ctx, opts->threads ? (int32_t)opts->threads : 1);
+    if (!complete)
+        ctx_close(ctx);
+    return complete;
+}
+
+bool ctx_open(context *ctx, const options *opts, unsigned needs)
+{
+    if (!ctx_open_models(ctx, opts, opts->model ? opts->model : DEFAULT_EMBEDDER, needs))
+        return false;
+    ctx->session = ctx_session(ctx, opts->threads ? (int32_t)opts->threads : 1);
     if (!ctx->session)
         ctx_close(ctx);
     return ctx->session != NULL;

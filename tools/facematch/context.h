@@ -29,6 +29,9 @@ typedef struct embedding {
 bool ctx_open(context *ctx, const options *opts, unsigned needs);
 void ctx_close(context *ctx);
 
+/* The models alone, the embedder under a name or path other than --model; false: reported. */
+bool ctx_open_models(context *ctx, const options *opts, const char *embedder, unsigned needs);
+
 /* A further session on the same models, for another thread; NULL: reported. */
 fm_session *ctx_session(const context *ctx, int32_t threads);
 

@@ -40,6 +40,26 @@ static const option_choice REASONS[] = {
     {"unlike_itself", 1 << FM_REFUSAL_UNLIKE_ITSELF},
     {NULL, 0}};
 
+static const option_choice LOSSES[] = {{"triplet", FM_LOSS_TRIPLET},
+                                       {"softmax", FM_LOSS_SOFTMAX},
+                                       {"siamese", FM_LOSS_SIAMESE},
+                                       {"chi-squared", FM_LOSS_CHI_SQUARED},
+                                       {NULL, 0}};
+static const option_choice MININGS[] = {{"batch-hard", FM_MINING_BATCH_HARD},
+                                        {"semi-hard", FM_MINING_SEMI_HARD},
+                                        {"all", FM_MINING_ALL},
+                                        {NULL, 0}};
+static const option_choice REDUCTIONS[] = {
+    {"mean", FM_REDUCTION_MEAN}, {"sum", FM_REDUCTION_SUM}, {NULL, 0}};
+static const option_choice OPTIMIZERS[] = {{"adam", FM_OPTIMIZER_ADAM},
+                                           {"sgd", FM_OPTIMIZER_SGD},
+                                           {"adagrad", FM_OPTIMIZER_ADAGRAD},
+                                           {NULL, 0}};
+static const option_choice SCHEDULES[] = {{"cosine", FM_SCHEDULE_COSINE},
+                                          {"constant", FM_SCHEDULE_CONSTANT},
+                                          {"step", FM_SCHEDULE_STEP},
+                                          {NULL, 0}};
+
 static const option_choice FAILURES[] = {{"leave-out", 0}, {"error", 1}, {NULL, 0}};
 
 #define AT(member)      offsetof(options, member)
@@ -191,7 +211,80 @@ const option_spec OPTIONS[] = {
     {"rounds", "N", OPTION_INTEGER, AT(rounds), FOR_BENCH, 1, 1000000, NULL,
      "Time every photograph N times. Default 5."},
 
-    {"aligned", NULL, OPTION_FLAG, AT(aligned), FOR_EMBEDDING, 0, 0, NULL,
+    {"arch", "NAME", OPTION_TEXT, AT(arch), FOR_TRAIN, 0, 0, NULL,
+     "Train this architecture from weights drawn anew; python3 -m facematch_models build NAME "
+     "makes "
+     "it. A name that is looked up, or a path."},
+    {"from", "MODEL", OPTION_TEXT, AT(from), FOR_TRAIN, 0, 0, NULL,
+     "Go on from the weights of this model, a name or a path."},
+    {"data", "DIR", OPTION_TEXT, AT(data), FOR_TRAIN, 0, 0, NULL,
+     "The photographs: every picture of every sub-folder; a sub-folder is a person."},
+    {"list", "FILE", OPTION_TEXT, AT(list), FOR_TRAIN, 0, 0, NULL,
+     "The photographs, one a line: PERSON, a tab or blanks, PATH. With a tab, PERSON may have "
+     "blanks in it. A path is taken from the current folder unless it begins with a slash; empty "
+     "lines and lines that begin with # are skipped."},
+    {"leave-out", "N", OPTION_INTEGER, AT(leave_out), FOR_TRAIN, 0, 1000000, NULL,
+     "Leave out N people, chosen by --seed among those with two photographs or more, to measure "
+     "each epoch and to calibrate the model. Default: a fifth of them where there are 10 or more, "
+     "else none; 0: none."},
+    {"validation", "DIR", OPTION_TEXT, AT(validation), FOR_TRAIN, 0, 0, NULL,
+     "Measure and calibrate on the people of this folder instead."},
+    {"out", "MODEL", OPTION_TEXT, AT(out), FOR_TRAIN, 0, 0, NULL,
+     "Where to write the model; ends in .pt."},
+    {"force", NULL, OPTION_FLAG, AT(force), FOR_TRAIN, 0, 0, NULL,
+     "Replace a model that is there already, and a checkpoint that is not resumed."},
+    {"loss", "LOSS", OPTION_CHOICE, AT(loss), FOR_TRAIN, 0, 0, LOSSES,
+     "What is made small: triplet (default), softmax, or siamese or chi-squared, which learn the "
+     "metric that the model then has."},
+    {"mining", "RULE", OPTION_CHOICE, AT(mining), FOR_TRAIN, 0, 0, MININGS,
+     "Which triplets of a batch count: batch-hard (default), semi-hard or all."},
+    {"margin", "DISTANCE", OPTION_REAL, AT(margin), FOR_TRAIN, 1e-6, 100, NULL,
+     "By how much a negative must be farther than a positive, in squared distance. Default 0.2."},
+    {"reduction", "RULE", OPTION_CHOICE, AT(reduction), FOR_TRAIN, 0, 0, REDUCTIONS,
+     "How the losses of the mined triplets become one number: mean (default) or sum."},
+    {"people", "P", OPTION_INTEGER, AT(people_per_batch), FOR_TRAIN, 2, 10000, NULL,
+     "People in a batch. Default 8."},
+    {"photographs", "K", OPTION_INTEGER, AT(photographs), FOR_TRAIN, 2, 1000, NULL,
+     "Photographs of each of them. Default 4."},
+    {"epochs", "N", OPTION_INTEGER, AT(epochs), FOR_TRAIN, 1, 100000, NULL,
+     "How often all photographs are gone through. Default 30."},
+    {"steps", "N", OPTION_INTEGER, AT(steps), FOR_TRAIN, 1, 1000000, NULL,
+     "Batches of an epoch. Default: as many as show each photograph about once."},
+    {"patience", "N", OPTION_INTEGER, AT(patience), FOR_TRAIN, 1, 100000, NULL,
+     "End after N epochs without a lower EER on the people left out. Default: never."},
+    {"optimizer", "NAME", OPTION_CHOICE, AT(optimizer), FOR_TRAIN, 0, 0, OPTIMIZERS,
+     "adam (default), sgd or adagrad."},
+    {"rate", "RATE", OPTION_REAL, AT(rate), FOR_TRAIN, 1e-12, 1000000, NULL,
+     "The learning rate. Default 0.001."},
+    {"momentum", "SHARE", OPTION_REAL, AT(momentum), FOR_TRAIN, 0, 1, NULL,
+     "Of --optimizer sgd. Default 0.9; 0: none."},
+    {"weight-decay", "RATE", OPTION_REAL, AT(weight_decay), FOR_TRAIN, 0, 1000, NULL,
+     "How strongly weights are drawn to 0, those of a learned metric to each other. Default 0."},
+    {"schedule", "RULE", OPTION_CHOICE, AT(schedule), FOR_TRAIN, 0, 0, SCHEDULES,
+     "How the learning rate changes: cosine (down to 0 over all epochs; default), constant, or "
+     "step (a tenth of it after each --schedule-epochs)."},
+    {"schedule-epochs", "N", OPTION_INTEGER, AT(schedule_epochs), FOR_TRAIN, 1, 100000, NULL,
+     "Of --schedule step. Default 10."},
+    {"freeze", "LAYER", OPTION_TEXTS, AT(freeze), FOR_TRAIN, 0, 0, NULL,
+     "A layer that stays as it is, with all below it, by its name in the network; all: the whole "
+     "network. Can be given several times."},
+    {"head", "DIM", OPTION_INTEGER, AT(head), FOR_TRAIN, 1, 65536, NULL,
+     "Put a new linear layer of DIM outputs behind the network."},
+    {"augment", "HOW", OPTION_TEXT, AT(augment), FOR_TRAIN, 0, 0, NULL,
+     "How much photographs are varied each time: none, light (default; none where all is frozen), "
+     "strong, or a list such as "
+     "flip=0.5,shift=0.05,scale=0.05,brightness=0.1,contrast=0.1,blur=1."},
+    {"seed", "N", OPTION_INTEGER, AT(seed), FOR_TRAIN, 0, 9007199254740992.0, NULL,
+     "All that is random follows from it. Default 0."},
+    {"device", "NAME", OPTION_TEXT, AT(device), FOR_TRAIN, 0, 0, NULL, "cpu (default) or cuda:0."},
+    {"checkpoint", "FILE", OPTION_TEXT, AT(checkpoint), FOR_TRAIN, 0, 0, NULL,
+     "Keep in this file, after every epoch, all that is needed to go on."},
+    {"resume", NULL, OPTION_FLAG, AT(resume), FOR_TRAIN, 0, 0, NULL,
+     "Go on from --checkpoint where it exists; everything else must be as it was."},
+    {"report", "OUT.html", OPTION_TEXT, AT(report), FOR_TRAIN, 0, 0, NULL,
+     "Write a page with the curves after every epoch, and OUT.json beside it."},
+
+    {"aligned", NULL, OPTION_FLAG, AT(aligned), FOR_EMBEDDING | FOR_TRAIN, 0, 0, NULL,
      "The pictures already are the crops the model sees: resize them, and detect nothing."},
     {"select", "RULE", OPTION_CHOICE, AT(selection), FOR_FACES, 0, 0, SELECTIONS,
      "Which of several faces is meant, and comes first: prominent (large and central; default), "
@@ -204,6 +297,9 @@ const option_spec OPTIONS[] = {
      "Arithmetic of the embedder: float32 (default) or bfloat16."},
     {"threads", "N", OPTION_INTEGER, AT(threads), FOR_FACES & ~FOR_MANY, 1, 256, NULL,
      "Cores that the networks may use. Default 1."},
+    {"threads", "N", OPTION_INTEGER, AT(threads), FOR_TRAIN, 1, 256, NULL,
+     "Cores that the network may use. Default: all of them; only with 1 are two runs sure to be "
+     "the same to the last bit."},
     {"threads", "N", OPTION_INTEGER, AT(threads), FOR_MANY, 1, 256, NULL,
      "Photographs that are worked on at once. Default: the number of cores."},
 
@@ -382,6 +478,16 @@ static bool store_set(const option_spec *spec, const char *value, int64_t *out)
     }
 }
 
+static void store_one_more(text_list *list, const char *value)
+{
+    const char **items = out_alloc(list->count + 1, sizeof *items);
+    if (list->count)
+        memcpy(items, list->items, list->count * sizeof *items);
+    free(list->items);
+    list->items = items;
+    list->items[list->count++] = value;
+}
+
 static bool store(const given *option, options *out)
 {
     const option_spec *spec = option->spec;
@@ -392,6 +498,9 @@ static bool store(const given *option, options *out)
         return true;
     case OPTION_TEXT:
         *(const char **)member = option->value;
+        return true;
+    case OPTION_TEXTS:
+        store_one_more(member, option->value);
         return true;
     case OPTION_INTEGER:
         return store_integer(spec, option->value, member);
@@ -526,7 +635,9 @@ bool options_parse(int argc, char **argv, options *out)
                      .max_brightness = NAN,
                      .max_yaw = NAN,
                      .max_pitch = NAN,
-                     .max_roll = NAN};
+                     .max_roll = NAN,
+                     .momentum = NAN,
+                     .leave_out = -1};
     bool ok = split(argc, argv, &line);
     out->args = line.items;
     out->args_count = line.count;
@@ -543,6 +654,8 @@ bool options_parse(int argc, char **argv, options *out)
 
 void options_free(options *opts)
 {
+    free(opts->freeze.items);
     free(opts->words);
+    opts->freeze = (text_list){0};
     opts->words = NULL;
 }

@@ -31,13 +31,20 @@ enum {
     FOR_ALL_PAIRS = 1 << 19,
     FOR_OPEN_SET = 1 << 20,
     FOR_CALIBRATE = 1 << 21,
-    FOR_ALL = (1 << 22) - 1,
+    FOR_TRAIN = 1 << 22,
+    FOR_ALL = (1 << 23) - 1,
     FOR_MANY = FOR_PAIRS | FOR_ALL_PAIRS | FOR_OPEN_SET | FOR_CALIBRATE,
     FOR_EMBEDDING = FOR_EMBED | FOR_VERIFY | FOR_ENROLL | FOR_IDENTIFY | FOR_BENCH | FOR_MANY,
     FOR_FACES = FOR_DETECT | FOR_EMBEDDING
 };
 
 typedef struct command command;
+
+/* The values of an option that can be given several times. */
+typedef struct text_list {
+    const char **items;
+    size_t count;
+} text_list;
 
 /* Text and numbers that were not given are NULL, 0, or (threshold, limits of the gate) NaN. */
 typedef struct options {
@@ -59,6 +66,14 @@ typedef struct options {
     /* limits of the gate; 0 switches one off */
     double other_faces, min_size, min_score, min_sharpness, min_brightness, max_brightness;
     double max_yaw, max_pitch, max_roll;
+    /* train; leave_out is -1 where it was not given */
+    const char *arch, *from, *data, *list, *validation, *augment, *device, *checkpoint;
+    text_list freeze;
+    bool resume, force;
+    int64_t loss, mining, reduction, optimizer, schedule;
+    int64_t people_per_batch, photographs, epochs, steps, schedule_epochs, patience, head;
+    int64_t leave_out, seed;
+    double margin, rate, momentum, weight_decay;
 } options;
 
 struct command {
@@ -78,6 +93,7 @@ extern const command COMMANDS[]; /* ends with a name of NULL */
 typedef enum option_kind {
     OPTION_FLAG,
     OPTION_TEXT,
+    OPTION_TEXTS, /* each time it is given, one more */
     OPTION_INTEGER,
     OPTION_RATE, /* a real number between min and max, both excluded */
     OPTION_REAL,

@@ -38,7 +38,4 @@ void report_ranks(FILE *out, const report *r);
 /* report_pictures.c: the worst pairs, as crops. */
 void report_pictures(FILE *out, const report *r);
 
-/* Text with the characters of HTML made harmless. */
-void report_text(FILE *out, const char *text);
-
 #endif

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "output.h"
+#include "page.h"
 #include "report.h"
 
 static void put_base64(FILE *out, FILE *file)
@@ -41,7 +42,7 @@ static void put_picture(FILE *out, const report *r, const face_photo *photo, con
         file = fopen(path, "rb");
     fm_image_free(crop);
     fputs("<img alt=\"Face of ", out);
-    report_text(out, r->f->people.items[photo->person]);
+    page_text(out, r->f->people.items[photo->person]);
     fputs("\" width=\"112\" height=\"112\" src=\"data:image/jpeg;base64,", out);
     if (file) {
         put_base64(out, file);
@@ -55,7 +56,7 @@ static void put_picture(FILE *out, const report *r, const face_photo *photo, con
 static void put_name(FILE *out, const face_photo *photo)
 {
     const char *name = strrchr(photo->path, '/');
-    report_text(out, name ? name + 1 : photo->path);
+    page_text(out, name ? name + 1 : photo->path);
 }
 
 static void put_pairs(FILE *out, const report *r, const worst_pair *pairs, size_t count,
