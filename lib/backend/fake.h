@@ -17,6 +17,9 @@
  * square: eyes at (0.3, 0.35) and (0.7, 0.35), nose tip (0.5, 0.55), mouth corners (0.35, 0.75) and
  * (0.65, 0.75).
  *
+ * A liveness model: each of its nets gives logits, 0 but for that of "live", which is the mean of
+ * the input's blue plane less 127.5, over 16. Input is taken in 0..255, in the manifest's order.
+ *
  * Only float32: preparing a part in bfloat16 is refused, as on a CPU that lacks it. */
 #ifndef FMI_FAKE_H
 #define FMI_FAKE_H
