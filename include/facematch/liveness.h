@@ -10,11 +10,12 @@
  *         printf("%s (%s)\n", fm_liveness_verdict_name(seen.verdict),
  *                fm_liveness_reason_name(seen.reason));
  *
- * The answer has three values. Two thresholds come from the model's calibration: from one on, few
- * enough attacks get through, and below the other, few enough live people are turned away. What lies
- * between is UNCERTAIN, and so is a face that is too small, blurred or cut off to tell. Where the net
- * separates so well that the two cross, one threshold between them serves for both: that at which the
- * two rates are nearest to each other, in the middle (of the log-odds) of where they are.
+ * The answer has three values. Two thresholds come from the model's calibration: that from which on few
+ * enough attacks get through, and that below which few enough live people are turned away. LIVE is from
+ * the higher of the two on, SPOOF below the lower one. What lies between is UNCERTAIN, and so is a face
+ * that is too small, blurred or cut off to tell. Where a net separates so well that the two cross, there
+ * are fewer errors than asked for, and doubt: no more live faces than that are not LIVE, and no more
+ * attacks are not SPOOF.
  *
  * Printed and replayed pictures are what the net was trained on. Masks, made-up faces and video that
  * never saw a camera are not detected: docs/liveness.md. Terms are those of ISO/IEC 30107-3.
@@ -75,7 +76,7 @@ typedef struct fm_liveness_options {
     float min_inside;       /**< cut: share of the box that lies in the frame, up to 1; default 0.9 */
     float min_crop;         /**< crop: side of the smallest crop over the side that its net asks for,
                                  up to 1; default 0.3 */
-    float min_sharpness;    /**< blurred: fm_face_quality.sharpness; default 0.003 */
+    float min_sharpness;    /**< blurred: fm_face_quality.sharpness; default 0.015 */
     /* --- 0.1 ends here, append below --- */
 } fm_liveness_options;
 

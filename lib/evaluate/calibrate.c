@@ -109,7 +109,7 @@ static fm_status fill(const fm_evaluation *e, json_t *object, fm_error *err)
     return FM_OK;
 }
 
-static fm_status dump(const json_t *object, char **out, size_t *size, fm_error *err)
+fm_status fmi_calibration_dump(const json_t *object, char **out, size_t *size, fm_error *err)
 {
     const size_t flags = JSON_INDENT(1) | JSON_REAL_PRECISION(9);
     size_t length = json_dumpb(object, NULL, 0, flags);
@@ -133,7 +133,7 @@ fm_status fmi_calibrate(const fm_evaluation *e, const char *dataset, char **out,
                   "genuine_comparisons", (json_int_t)e->sides[FMI_GENUINE].n);
     fm_status status = object ? fill(e, object, err) : fmi_fail_memory(err);
     if (status == FM_OK)
-        status = dump(object, out, size, err);
+        status = fmi_calibration_dump(object, out, size, err);
     json_decref(object);
     return status;
 }

@@ -7,7 +7,7 @@
 enum { LIVENESS_OPTIONS_0_1 = sizeof(fm_liveness_options) }; /* what a caller must bring at least */
 
 static const double DEFAULT_RATE = 0.05;
-static const float MIN_SIZE_PX = 50, MIN_INSIDE = 0.9f, MIN_CROP = 0.3f, MIN_SHARPNESS = 0.003f;
+static const float MIN_SIZE_PX = 50, MIN_INSIDE = 0.9f, MIN_CROP = 0.3f, MIN_SHARPNESS = 0.015f;
 
 /* --- names --- */
 
@@ -92,7 +92,7 @@ double fmi_liveness_apcer(const fmi_pad_calibration *pad, float score)
     double rate = 1;
     if (pad->count == 0)
         return NAN;
-    for (size_t i = 0; i < pad->count && pad->points[i].score <= (double)score; i++)
+    for (size_t i = 0; i < pad->count && (float)pad->points[i].score <= score; i++)
         rate = pad->points[i].apcer;
     return rate;
 }
@@ -102,40 +102,9 @@ double fmi_liveness_bpcer(const fmi_pad_calibration *pad, float score)
     double rate = 1;
     if (pad->count == 0)
         return NAN;
-    for (size_t i = pad->count; i > 0 && pad->points[i - 1].score >= (double)score; i--)
+    for (size_t i = pad->count; i > 0 && (float)pad->points[i - 1].score >= score; i--)
         rate = pad->points[i - 1].bpcer;
     return rate;
-}
-
-/* Scores on a scale on which those near 0 and near 1 are told apart. */
-static double log_odds(double score)
-{
-    const double edge = 1e-6;
-    score = fmin(fmax(score, edge), 1 - edge);
-    return log(score / (1 - score));
-}
-
-static double middle(double a, double b)
-{
-    return 1 / (1 + exp(-(log_odds(a) + log_odds(b)) / 2));
-}
-
-/* The two targets are met from first to last: take the point where the rates are nearest to each
- * other; of several, the middle. */
-static double one_threshold(const fmi_pad_calibration *pad, size_t first, size_t last)
-{
-    double least = INFINITY;
-    size_t low = first, high = first;
-    for (size_t i = first; i <= last; i++) {
-        double apart = fabs(pad->points[i].apcer - pad->points[i].bpcer);
-        if (apart < least) {
-            least = apart;
-            low = i;
-        }
-        if (apart <= least)
-            high = i;
-    }
-    return middle(pad->points[low].score, pad->points[high].score);
 }
 
 static fm_status vouch(const char *name, double target, int64_t n, fm_error *err)
@@ -165,10 +134,9 @@ static fm_status from_calibration(fmi_liveness_lines *lines, fm_error *err)
                         live == pad->count ? "apcer" : "bpcer",
                         live == pad->count ? lines->limits.apcer : lines->limits.bpcer);
     spoof--;
-    lines->live = (float)pad->points[live].score;
-    lines->spoof = (float)pad->points[spoof].score;
-    if (live <= spoof)
-        lines->live = lines->spoof = (float)one_threshold(pad, live, spoof);
+    /* crossed: they change places, see liveness.h */
+    lines->live = (float)pad->points[live > spoof ? live : spoof].score;
+    lines->spoof = (float)pad->points[live > spoof ? spoof : live].score;
     return FM_OK;
 }
 

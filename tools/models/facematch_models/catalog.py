@@ -19,7 +19,7 @@ PACKAGE_FOLDER = Path(__file__).parent
 CALIBRATIONS = PACKAGE_FOLDER / "calibrations"
 CALIBRATION_KEYS = ("dataset", "people", "impostor_comparisons", "genuine_comparisons", "points",
                     "tail", "genuine")
-PAD_CALIBRATION_KEYS = ("dataset", "people", "attacks", "live", "points")
+PAD_CALIBRATION_KEYS = ("dataset", "attacks", "attack_kinds", "live", "points")
 
 
 @dataclass(frozen=True)
