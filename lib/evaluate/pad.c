@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A point of the table for each change of a rate by this much. */
-static const double STEP = 1.0 / 2000;
+/* A point of the table for each change of a rate by this much of itself. */
+static const double STEP = 0.1;
 
 typedef struct scored {
     float score;
@@ -86,8 +86,9 @@ static point rates_at(const work *w, double score)
 
 static bool is_worth_it(const point *last, const point *next)
 {
-    bool edge = (next->bpcer == 0 && last->bpcer > 0) || (next->apcer > 0 && last->apcer == 0);
-    return edge || next->apcer - last->apcer >= STEP || last->bpcer - next->bpcer >= STEP;
+    double more_attacks = next->apcer - last->apcer, fewer_live = last->bpcer - next->bpcer;
+    return (more_attacks > 0 && more_attacks >= STEP * last->apcer) ||
+           (fewer_live > 0 && fewer_live >= STEP * next->bpcer);
 }
 
 /* Every threshold at which something changes, from the highest down: just above a score, where it
