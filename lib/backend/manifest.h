@@ -27,8 +27,8 @@ typedef struct fmi_calibration_miss {
 typedef struct fmi_calibration {
     int64_t impostor_comparisons;
     int64_t people, genuine_comparisons; /* 0: not told */
-    size_t count;                  /* 0: no calibration; else >= 2 */
-    fmi_calibration_point *points; /* fmr strictly falling, score strictly rising */
+    size_t count;                        /* 0: no calibration; else >= 2 */
+    fmi_calibration_point *points;       /* fmr strictly falling, score strictly rising */
     fmi_calibration_tail tail;
     size_t genuine_count;          /* 0: not told; else >= 2 */
     fmi_calibration_miss *genuine; /* both strictly rising */
