@@ -925,7 +925,7 @@ static void test_saving_says_what_it_is_told(void **state)
     ok(fm_trainer_epoch(trainer, NULL, NULL, &err));
     model = saved(trainer, "first.pt", NULL);
     ok(fm_model_describe(model, &info, &err));
-    assert_string_equal(info.license, "");
+    assert_string_equal(info.license, "not stated");
     assert_string_equal(info.source, "trained by libfacematch from eyes");
     assert_string_equal(info.calibration_dataset, "");
     fm_model_free(model);
