@@ -128,8 +128,8 @@ static fm_status step_back(bench *b, double rate, fm_error *err)
     bool softmax = t->options.loss == FM_LOSS_SOFTMAX;
     if (!softmax && t->manifest.embedding.normalize)
         fmi_normalize_gradient(b->features, b->rows, b->dim, b->gradient);
-    for (size_t k = 0; t->learned && k <= b->dim; k++)
-        b->weights_gradient[k] *= (float)(k < b->dim ? t->run.weight : t->run.bias);
+    if (t->learned)
+        fmi_learned_gradient(t, b->weights_gradient);
     t->changed = true;
     return t->model->backend->learner_step(t->learner, softmax ? NULL : b->gradient,
                                            softmax ? b->logits_gradient : NULL,

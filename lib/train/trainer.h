@@ -126,6 +126,8 @@ fm_status fmi_trainer_scale_features(fm_trainer *trainer, fm_error *err);
 fm_status fmi_learned_begin(fm_trainer *trainer, fm_error *err);
 /* learned.c: weights of the manifest from what the learner has learned */
 fm_status fmi_learned_update(fm_trainer *trainer, fm_error *err);
+/* learned.c: from the gradient by weights and bias to that by what the learner learns, in place */
+void fmi_learned_gradient(const fm_trainer *trainer, float *gradient);
 
 /* begin.c: photographs are ready to be drawn from */
 fm_status fmi_trainer_prepare(fm_trainer *trainer, fm_error *err);

@@ -181,10 +181,13 @@ static bool draws_together(const fm_trainer *t, double loss, const fmi_run *run)
            farther(run->positive_distance, run->negative_distance) < DRAWN * run->first_distance;
 }
 
-/* Surer of what is wrong than one who knows nothing, and than at the beginning. */
+/* Surer of what is wrong than one who knows nothing, and than at the beginning; triplets by far
+ * more than the margin, which is what no knowledge costs. */
 static bool astray(const fm_trainer *t, double loss, const fmi_run *run)
 {
-    return t->options.loss != FM_LOSS_TRIPLET && loss > fmax(ASTRAY * chance(t), run->first_loss);
+    if (t->options.loss == FM_LOSS_TRIPLET)
+        return loss > fmax(10 * (double)t->options.margin, ASTRAY * run->first_loss);
+    return loss > fmax(ASTRAY * chance(t), run->first_loss);
 }
 
 /* An epoch of that kind is nothing yet; too many in a row are, or one at the end. */
