@@ -70,11 +70,12 @@ class Case(unittest.TestCase):
         return told[-1]
 
     def refused(self, words, *args, code="FM_E_INVALID_ARGUMENT"):
+        before = os.listdir(self.folder)
         told = self.results(ERROR, "train", *args)
         self.assertEqual(told[-1]["error"], code)
         self.assertIn(words, told[-1]["message"])
         self.assertIn(words, self.err)
-        self.assertFalse(os.path.exists(args[-1]) and args[-2] == "--out")
+        self.assertEqual(os.listdir(self.folder), before)
 
 
 class Training(Case):

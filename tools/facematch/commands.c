@@ -130,10 +130,10 @@ const command COMMANDS[] = {
      "seen are told apart, the best epoch is the one that is saved, and the model is calibrated on "
      "them. What is wrong with the data or the run is told with what to do about it. Interrupted, "
      "it stops after the step at hand; with --checkpoint the same command goes on later.",
-     "train --arch facenet-small --data people --out mine.pt\n"
-     "train --arch deepface-small --loss softmax --data people --report curves.html --out mine.pt\n"
-     "train --from dlib-resnet-v1 --freeze all --head 128 --data people --out head.pt\n"
-     "train --arch facenet-small --data people --checkpoint run.ckpt --resume --out mine.pt",
+     "train --arch facenet-small --data people --report curves.html --out mine.pt\n"
+     "train --arch deepface-small --loss softmax --data people --out mine.pt\n"
+     "train --from dlib-resnet-v1 --freeze all --head 128 --data people --out m.pt\n"
+     "train --arch facenet-small --data people --checkpoint run --resume --out m.pt",
      cmd_train},
     {FOR_MODELS, NULL, "models", 0, 0, "", "list the models that are found",
      "Lists the model files of the folders in which models are looked for. Exit status 1: there "

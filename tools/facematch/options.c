@@ -272,8 +272,8 @@ const option_spec OPTIONS[] = {
      "Put a new linear layer of DIM outputs behind the network."},
     {"augment", "HOW", OPTION_TEXT, AT(augment), FOR_TRAIN, 0, 0, NULL,
      "How much photographs are varied each time: none, light (default; none where all is frozen), "
-     "strong, or a list such as "
-     "flip=0.5,shift=0.05,scale=0.05,brightness=0.1,contrast=0.1,blur=1."},
+     "strong, or a list of flip, shift, scale, brightness, contrast and blur, such as "
+     "flip=0.5,shift=0.05,blur=1."},
     {"seed", "N", OPTION_INTEGER, AT(seed), FOR_TRAIN, 0, 9007199254740992.0, NULL,
      "All that is random follows from it. Default 0."},
     {"device", "NAME", OPTION_TEXT, AT(device), FOR_TRAIN, 0, 0, NULL, "cpu (default) or cuda:0."},

@@ -6,7 +6,7 @@
 
 enum {
     MOST_TOLD = 10,     /* of one kind, to people */
-    LEAST_BELIEVED = 3, /* wrong labels, however few photographs there are */
+    LEAST_BELIEVED = 5, /* wrong labels, however few photographs there are */
 };
 
 static const char *const NAMES[TRAIN_KINDS] = {[FM_FINDING_COLLAPSE] = "collapse",
@@ -49,13 +49,14 @@ void train_on_finding(void *user, const fm_finding *finding)
         tell(run, kind, object);
 }
 
-/* Nobody puts every tenth photograph into the wrong folder: a network that says so does not know
- * these faces well enough. */
+/* Hardly anybody puts one photograph in fifty into the wrong folder: a network that says so does
+ * not know these faces well enough. */
 static void tell_held(train_run *run, const json_t *held, size_t suspects)
 {
     const json_t *object;
     size_t i;
-    if (suspects > LEAST_BELIEVED && suspects > (size_t)run->stats.photographs / 10) {
+    size_t photographs = (size_t)(run->stats.photographs + run->stats.validation_photographs);
+    if (suspects > LEAST_BELIEVED && suspects > photographs / 50) {
         char *message = out_format("%zu photographs look more like another person than like their "
                                    "own: too many for wrong labels, so the network cannot tell "
                                    "yet; train longer, or on more people",
