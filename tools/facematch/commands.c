@@ -15,8 +15,9 @@ const command COMMANDS[] = {
     {FOR_VERIFY, NULL, "verify", 1, 2, "A B\n--gallery URI --id ID IMAGE",
      "decide whether two photographs show one person",
      "Compares two photographs, or one with the templates of an identity. Exit status 0: the same "
-     "person; 1: not.",
+     "person; 1: not, or not live where --liveness require asks for it.",
      "verify passport.jpg camera.jpg\nverify --fmr 1e-5 passport.jpg camera.jpg\n"
+     "verify --liveness require passport.jpg camera.jpg\n"
      "verify --gallery people.fmg --id anna camera.jpg",
      cmd_verify},
     {FOR_ENROLL, NULL, "enroll", 0, ANY, "--gallery URI ID IMAGE...\n--gallery URI --folder DIR",
@@ -25,7 +26,8 @@ const command COMMANDS[] = {
      "when the first photograph passes. What would make later answers worse is rejected: bad "
      "photographs, people who are enrolled under another id, and photographs unlike the others of "
      "the id. A photograph that is rejected is told with its reason, the others are stored all the "
-     "same, and the exit status is 2.",
+     "same, and the exit status is 2; 1 where all that was wrong is that --liveness require found "
+     "no live face.",
      "enroll --gallery people.fmg anna anna.jpg\n"
      "enroll --gallery people.fmg --name 'Anna B.' anna anna1.jpg anna2.jpg\n"
      "enroll --gallery people.fmg --allow looks_like_another annas-twin twin.jpg\n"
@@ -33,11 +35,21 @@ const command COMMANDS[] = {
      cmd_enroll},
     {FOR_IDENTIFY, NULL, "identify", 1, ANY, "--gallery URI IMAGE...",
      "tell who of a gallery is in a photograph",
-     "Tells the identities that match, best first, or nobody. Exit status 1: nobody, in at least "
-     "one photograph.",
-     "identify --gallery people.fmg camera.jpg\nidentify --gallery people.fmg --top 1 --fpir 1e-3 "
-     "*.jpg",
+     "Tells the identities that match, best first, or nobody. Exit status 1: nobody (or, with "
+     "--liveness require, nobody live) in at least one photograph.",
+     "identify --gallery people.fmg camera.jpg\n"
+     "identify --gallery people.fmg --liveness require camera.jpg\n"
+     "identify --gallery people.fmg --top 1 --fpir 1e-3 *.jpg",
      cmd_identify},
+    {FOR_LIVENESS, NULL, "liveness", 1, ANY, "IMAGE...\n--sequence IMAGE...",
+     "tell a live face from a picture of one",
+     "Tells of the face that is meant in each photograph whether it is live, a spoof (a print or a "
+     "screen held before the camera) or uncertain, and why. With --sequence one verdict for all: "
+     "frames in which the face does not change, or is somebody else's, do not count. Masks and "
+     "made-up video are not detected. Exit status 1: not all are live.",
+     "liveness camera.jpg\nliveness --json --apcer 0.01 camera.jpg\n"
+     "liveness --sequence frame1.jpg frame2.jpg frame3.jpg frame4.jpg",
+     cmd_liveness},
     {FOR_GALLERY_INFO, "gallery", "info", 1, 1, "URI", "what a gallery says about itself",
      "Tells how many people and templates there are, and the model they were made with.",
      "gallery info people.fmg", cmd_gallery_info},
