@@ -125,14 +125,26 @@ const command COMMANDS[] = {
      "without a threshold (CMC).",
      "evaluate identify --gallery-images staff --known later --strangers guests",
      cmd_evaluate_identify},
-    {FOR_CALIBRATE, NULL, "calibrate", 0, 0, "--images DIR", "measure what a model's scores mean",
+    {FOR_PAD, "evaluate", "pad", 0, 0, "--images DIR --labels CSV",
+     "measure a liveness model on labelled photographs",
+     "Tells, in the terms of ISO/IEC 30107-3, which share of attacks is called live (APCER, for "
+     "each kind of attack), which share of live faces is called an attack (BPCER), what is left "
+     "uncertain, and, by scores alone, the equal error rate and operating points, each with a 95 % "
+     "interval. Where people are known, intervals allow for several photographs of one person.",
+     "evaluate pad --images faces --labels faces/labels.csv\n"
+     "evaluate pad --folds 5 --report page.html --images faces --labels faces/labels.csv",
+     cmd_evaluate_pad},
+    {FOR_CALIBRATE, NULL, "calibrate", 0, 0, "--images DIR\n--pad --images DIR --labels CSV",
+     "measure what a model's scores mean",
      "Compares every photograph with every other one, and tells which share of strangers scores at "
      "least how high: the calibration of the model's manifest. The more people, the lower the "
      "rates "
      "it can vouch for: down to a tenth of one in as many as there are comparisons of two people. "
-     "python3 -m facematch_models calibrate writes it into a model file.",
+     "python3 -m facematch_models calibrate writes it into a model file. With --pad, the same for "
+     "a liveness model: which share of attacks scores at least how high, and of live faces below.",
      "calibrate --images people --dataset 'staff, 2026' --out calibration.json\n"
-     "calibrate --model dlib-resnet-v1 --people first.txt --images lfw/images",
+     "calibrate --model dlib-resnet-v1 --people first.txt --images lfw/images\n"
+     "calibrate --pad --images faces --labels faces/labels.csv --out calibration.json",
      cmd_calibrate},
     {FOR_MODELS, NULL, "models", 0, 0, "", "list the models that are found",
      "Lists the model files of the folders in which models are looked for. Exit status 1: there "

@@ -21,6 +21,7 @@ int cmd_gallery_shard(const options *opts);
 int cmd_evaluate_pairs(const options *opts);
 int cmd_evaluate_all_pairs(const options *opts);
 int cmd_evaluate_identify(const options *opts);
+int cmd_evaluate_pad(const options *opts);
 int cmd_calibrate(const options *opts);
 int cmd_liveness(const options *opts);
 int cmd_models(const options *opts);

@@ -17,6 +17,9 @@ int liveness_check(const options *opts)
         return options_misuse(opts, "say --liveness report or --liveness require, too");
     if (live != spoof)
         return options_misuse(opts, "--live-score and --spoof-score go together");
+    if (live && opts->folds)
+        return options_misuse(opts, "with --folds, thresholds come from the other people: give no "
+                                    "scores");
     if (live && (opts->apcer > 0 || opts->bpcer > 0))
         return options_misuse(opts, "give scores or rates, not both");
     if (live && opts->spoof_score > opts->live_score)

@@ -45,6 +45,7 @@ static const char STYLE[] =
     ".pairs li{border:1px solid #dfe3e8;border-radius:10px;padding:10px;background:#fafbfc}"
     ".pairs div{display:grid;grid-template-columns:1fr 1fr;gap:6px}"
     ".pairs img{width:100%;aspect-ratio:1;object-fit:cover;border-radius:6px;display:block}"
+    ".pairs.single div{grid-template-columns:1fr}"
     ".pairs p{margin:8px 0 0;font-size:.86rem;line-height:1.4;overflow-wrap:anywhere}"
     "footer{color:#4d5763;font-size:.9rem}footer p{margin:0 0 8px;max-width:72em}"
     "@media(max-width:720px){td small{display:block;margin:0}th,td{padding:7px 6px;"
@@ -75,16 +76,6 @@ void report_text(FILE *out, const char *text)
         }
 }
 
-static const char *match_name(const report *r)
-{
-    return r->identification ? "FPIR" : r->ctx->opts->failures ? "FAR" : "FMR";
-}
-
-static const char *miss_name(const report *r)
-{
-    return r->identification ? "FNIR" : r->ctx->opts->failures ? "FRR" : "FNMR";
-}
-
 static void put_head(FILE *out, const report *r)
 {
     fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -103,7 +94,7 @@ static void put_head(FILE *out, const report *r)
     fputs("</p>\n</div></header>\n<main>\n", out);
 }
 
-static void put_tile(FILE *out, const char *value, const char *label)
+void report_tile(FILE *out, const char *value, const char *label)
 {
     fprintf(out, "<li><b>%s</b><span>%s</span></li>\n", value, label);
 }
@@ -124,10 +115,8 @@ static void put_point_tile(FILE *out, const report *r, double rate, const char *
         return;
     figures_percent(number, sizeof number, 1 - point->at.fnmr.value);
     snprintf(value, sizeof value, "%s %%", number);
-    char *label = out_format(r->identification ? "of known people named at %s %s"
-                                               : "of genuine pairs accepted at %s %s",
-                             match_name(r), name);
-    put_tile(out, value, label);
+    char *label = out_format("%s %s %s", r->words->accepted, r->words->match, name);
+    report_tile(out, value, label);
     free(label);
 }
 
@@ -138,12 +127,12 @@ static void put_tiles(FILE *out, const report *r)
     fputs("<ul class=\"tiles\">\n", out);
     if (r->cmc) {
         snprintf(value, sizeof value, "%.2f %%", 100 * r->cmc[0]);
-        put_tile(out, value, "of known people first in the list (rank 1)");
+        report_tile(out, value, "of known people first in the list (rank 1)");
     } else if (!isnan(f->eer)) {
         snprintf(value, sizeof value, "%.2f %%", 100 * f->eer);
         snprintf(label, sizeof label, "equal error rate (%.2f to %.2f)", 100 * f->eer_low,
                  100 * f->eer_high);
-        put_tile(out, value, label);
+        report_tile(out, value, label);
     }
     put_point_tile(out, r, 1e-2, "1 in 100");
     put_point_tile(out, r, 1e-3, "1 in 1,000");
@@ -151,11 +140,11 @@ static void put_tiles(FILE *out, const report *r)
     out_count(value, sizeof value, (int64_t)r->f->undetected);
     out_count(photos, sizeof photos, (int64_t)r->f->count);
     snprintf(label, sizeof label, "of %s photographs without a face", photos);
-    put_tile(out, value, label);
+    report_tile(out, value, label);
     fputs("</ul>\n", out);
 }
 
-static void put_rate(FILE *out, const fm_rate *rate)
+void report_rate(FILE *out, const fm_rate *rate)
 {
     char value[32], low[32], high[32];
     figures_percent(value, sizeof value, rate->value);
@@ -176,15 +165,15 @@ static void put_points(FILE *out, const report *r, const figures_point *points, 
             "<caption>%s</caption><thead><tr><th scope=\"col\">%s asked for</th>"
             "<th scope=\"col\">Threshold</th><th scope=\"col\">%s measured</th>"
             "<th scope=\"col\">%s measured</th></tr></thead><tbody>\n",
-            caption, caption, match_name(r), match_name(r), miss_name(r));
+            caption, caption, r->words->match, r->words->match, r->words->miss);
     for (size_t i = 0; i < FIGURES_RATES; i++) {
         const figures_point *point = &points[i];
         if (!point->told)
             continue;
         fprintf(out, "<tr><th scope=\"row\">%s</th><td>%.4f</td>", FIGURES_NAMES[i],
                 (double)point->at.threshold);
-        put_rate(out, &point->at.fmr);
-        put_rate(out, &point->at.fnmr);
+        report_rate(out, &point->at.fmr);
+        report_rate(out, &point->at.fnmr);
         fputs("</tr>\n", out);
     }
     fputs("</tbody></table></div>\n", out);
@@ -212,7 +201,7 @@ static void put_groups(FILE *out, const report *r)
             "<caption>Error rates of groups</caption><thead><tr><th scope=\"col\">Group</th>"
             "<th scope=\"col\">People</th><th scope=\"col\">%s</th><th scope=\"col\">%s</th></tr>"
             "</thead><tbody>\n",
-            (double)r->groups_threshold, match_name(r), miss_name(r));
+            (double)r->groups_threshold, r->words->match, r->words->miss);
     for (size_t i = 0; i < r->groups->count; i++) {
         const group *one = &r->groups->list[i];
         fputs("<tr><th scope=\"row\">", out);
@@ -221,8 +210,8 @@ static void put_groups(FILE *out, const report *r)
         report_text(out, one->value);
         fprintf(out, "</th><td>%zu</td>", one->people);
         if (one->told) {
-            put_rate(out, &one->at.fmr);
-            put_rate(out, &one->at.fnmr);
+            report_rate(out, &one->at.fmr);
+            report_rate(out, &one->at.fnmr);
         } else {
             fputs("<td>too few</td><td>too few</td>", out);
         }
@@ -233,24 +222,11 @@ static void put_groups(FILE *out, const report *r)
 
 static void put_footer(FILE *out, const report *r)
 {
-    fputs("<footer><p>", out);
-    if (r->identification)
-        fputs("FPIR: the share of strangers who are given a name. FNIR: the share of known people "
-              "who are not found, or not first. ",
-              out);
-    else
-        fprintf(
-            out,
-            "%s: the share of comparisons between two people that score at least the threshold. "
-            "%s: the share of comparisons of one person's photographs that score less. ",
-            match_name(r), miss_name(r));
-    fputs(r->ctx->opts->failures
-              ? "A photograph without a face counts as an error. "
-              : "Comparisons with a photograph without a face are left out and only counted. ",
-          out);
+    fprintf(out, "<footer><p>%s ", r->words->definitions);
     fprintf(out,
-            "Terms are those of ISO/IEC 19795-1. Intervals are Clopper and Pearson's%s.</p>\n"
+            "Terms are those of %s. Intervals are Clopper and Pearson's%s.</p>\n"
             "<p>libfacematch %s, model ",
+            r->words->standard,
             r->figures->report.people
                 ? ", with an effective number of comparisons that allows for people being in many"
                 : "",
@@ -267,13 +243,18 @@ static bool put_page(FILE *out, const void *user)
 {
     const report *r = user;
     put_head(out, r);
-    put_tiles(out, r);
+    if (r->pad)
+        report_pad_tiles(out, r);
+    else
+        put_tiles(out, r);
     fprintf(out, "<div class=\"charts%s\">\n", r->cmc ? " three" : "");
     report_error_curve(out, r);
     report_histogram(out, r);
     if (r->cmc)
         report_ranks(out, r);
     fputs("</div>\n", out);
+    if (r->pad)
+        report_pad_verdicts(out, r);
     put_tables(out, r);
     put_groups(out, r);
     report_pictures(out, r);
