@@ -107,6 +107,16 @@ class Theirs:
         return float(numpy.mean(said))
 
 
+def taps(n, side):
+    """For each of side cells over n pixels: two pixels, and their weights in 2048ths."""
+    at = ((numpy.arange(side) + 0.5) * (n / side) - 0.5).astype(numpy.float32)
+    low = numpy.floor(at)
+    share = numpy.where((low < 0) | (low >= n - 1), 0, at - low).astype(numpy.float32)
+    low = low.astype(int)
+    return (low.clip(0, n - 1), (low + 1).clip(0, n - 1), numpy.rint((1 - share) * 2048).astype(int),
+            numpy.rint(share * 2048).astype(int))
+
+
 def crop(pixels, face, scale, side):
     """The crop that docs/models.md describes, BGR planes of 0..255."""
     size = numpy.array([face.width, face.height], float)
@@ -115,14 +125,13 @@ def crop(pixels, face, scale, side):
     corner = numpy.array([face.x + face.width / 2, face.y + face.height / 2]) - size / 2
     corner = numpy.clip(corner, 0, frame - size)
     first, end = corner.astype(int), (corner + size).astype(int)
-    part = pixels[first[1]:end[1], first[0]:end[0], ::-1].astype(numpy.float32)
-    for axis, n in ((0, end[1] - first[1]), (1, end[0] - first[0])):
-        at = (numpy.arange(side) + 0.5) * n / side - 0.5
-        low = numpy.floor(at).astype(int)
-        share = (at - low).astype(numpy.float32).reshape([-1, 1, 1] if axis == 0 else [1, -1, 1])
-        part = (part.take(low.clip(0, n - 1), axis) * (1 - share)
-                + part.take((low + 1).clip(0, n - 1), axis) * share)
-    return numpy.floor(part + 0.5).transpose(2, 0, 1)[None]
+    part = pixels[first[1]:end[1], first[0]:end[0], ::-1].astype(int)
+    left, right, a, b = taps(end[0] - first[0], side)
+    rows = (part[:, left] * a[:, None] + part[:, right] * b[:, None]) >> 4
+    above, below, a, b = taps(end[1] - first[1], side)
+    part = (((rows[above] * a[:, None, None]) >> 16) + ((rows[below] * b[:, None, None]) >> 16)
+            + 2) >> 2
+    return part.transpose(2, 0, 1)[None].astype(numpy.float32)
 
 
 def frames():

@@ -8,26 +8,34 @@
 
 enum { GROUP = 16 }; /* faces run together */
 
-/* A face's box scaled about its centre, shrunk to what the frame allows and moved into it. Whole
- * pixels are cut off as the networks' training did it. Returns the share of the scale that was
- * left.
- */
+/* One side of a crop, [from, to) in whole pixels, cut off as the networks' training did it: `size`
+ * about the middle of the face, moved into the frame. */
+static void place_side(double from, double length, double size, int32_t frame, int32_t *first,
+                       int32_t *end)
+{
+    double middle = length / 2 + from, begin = middle - size / 2, until = middle + size / 2;
+    if (begin < 0) {
+        until -= begin;
+        begin = 0;
+    }
+    if (until > frame) {
+        begin = fmax(begin - (until - frame), 0);
+        until = frame;
+    }
+    /* of a face, or a frame, of less than a pixel, that pixel */
+    *first = (int32_t)fmin(begin, frame - 1);
+    *end = (int32_t)fmax(until, *first + 1);
+}
+
+/* A face's box scaled about its centre, and shrunk to what the frame allows. Returns the share of
+ * the scale that was left. */
 static double place_crop(const fm_image *image, const fm_face *face, double wanted, int32_t box[4])
 {
     double most_x = (image->width - 1) / (double)face->width;
     double most_y = (image->height - 1) / (double)face->height;
     double scale = fmin(wanted, fmin(most_x, most_y));
-    double size[2] = {face->width * scale, face->height * scale};
-    double corner[2] = {face->x + (face->width - size[0]) / 2,
-                        face->y + (face->height - size[1]) / 2};
-    const int32_t frame[2] = {image->width, image->height};
-    for (int i = 0; i < 2; i++) {
-        double from = fmin(fmax(corner[i], 0), frame[i] - size[i]);
-        int32_t first = (int32_t)from, end = (int32_t)(from + size[i]);
-        /* of a face, or a frame, of less than a pixel, that pixel */
-        box[i] = first < frame[i] ? first : frame[i] - 1;
-        box[i + 2] = end > box[i] ? end : box[i] + 1;
-    }
+    place_side(face->x, face->width, face->width * scale, image->width, &box[0], &box[2]);
+    place_side(face->y, face->height, face->height * scale, image->height, &box[1], &box[3]);
     return scale / wanted;
 }
 

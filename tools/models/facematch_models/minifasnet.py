@@ -151,7 +151,7 @@ def _net(data: bytes, name: str) -> MiniFasNet:
         _fill(net, state)
         state.check_empty()
         return net
-    except (RuntimeError, KeyError, ValueError, TypeError, AttributeError,
+    except (RuntimeError, KeyError, ValueError, TypeError, AttributeError, EOFError,
             pickle.UnpicklingError) as error:
         raise ModelsError(f"{name}: unexpected content: {error}") from error
 
