@@ -119,9 +119,11 @@ static void tell_pad_file(const pad_set *set, const context *ctx, const json_t *
                            (json_int_t)set->kinds.count - 1, "live", live, "points", (int)points,
                            "unscored", (json_int_t)left_out));
     else
-        out_line("%s: %lld live faces, %zu kinds of attack with at least %lld each, %zu points; "
-                 "%zu photographs without a usable face",
-                 out, (long long)live, set->kinds.count - 1, (long long)attacks, points, left_out);
+        out_line(
+            "%s: %lld live faces, %zu kind%s of attack with at least %lld photographs, %zu points; "
+            "%zu photographs without a usable face",
+            out, (long long)live, set->kinds.count - 1, set->kinds.count == 2 ? "" : "s",
+            (long long)attacks, points, left_out);
 }
 
 static bool calibrate_liveness(const options *opts)

@@ -24,7 +24,7 @@ static void print_text(const char *path, const fm_liveness_result *r)
 {
     char *text = liveness_text(r->verdict, r->reason, r->score);
     if (r->reason == FM_LIVENESS_REASON_NONE || r->reason == FM_LIVENESS_REASON_BETWEEN)
-        out_line("%s: %s; live from %.3f on, spoof below %.3f", path, text,
+        out_line("%s: %s; live from %.4f on, spoof below %.4f", path, text,
                  (double)r->live_threshold, (double)r->spoof_threshold);
     else
         out_line("%s: %s; %.3g where %.3g is needed%s", path, text, (double)r->value,

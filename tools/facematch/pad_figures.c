@@ -195,13 +195,18 @@ static json_t *kind_json(const pad_kind *kind, const char *name, bool attack)
     return object;
 }
 
-static json_t *lines_json(const pad_figures *f)
+/* Of each fold, and who is in it; or of all, and nobody. */
+static json_t *lines_json(const pad_figures *f, const pad_set *p)
 {
     json_t *list = json_array();
-    for (int32_t i = 0; i < (f->folds ? f->folds : 1); i++)
-        json_array_append_new(list,
-                              json_pack("{s:o,s:o}", "live_threshold", out_real(f->lines[i].live),
-                                        "spoof_threshold", out_real(f->lines[i].spoof)));
+    for (int32_t i = 0; i < (f->folds ? f->folds : 1); i++) {
+        json_t *people = json_array();
+        for (int32_t k = i; f->folds && k < (int32_t)p->people.count; k += f->folds)
+            json_array_append_new(people, out_text(p->people.items[k]));
+        json_array_append_new(list, json_pack("{s:o,s:o,s:o}", "live_threshold",
+                                              out_real(f->lines[i].live), "spoof_threshold",
+                                              out_real(f->lines[i].spoof), "people", people));
+    }
     return list;
 }
 
@@ -213,7 +218,7 @@ json_t *pad_figures_json(const pad_figures *f, const pad_set *p)
     json_object_set_new(object, "people",
                         p->with_people ? json_integer((json_int_t)p->people.count) : json_null());
     json_object_set_new(object, "folds", json_integer(f->folds));
-    json_object_set_new(object, "thresholds", lines_json(f));
+    json_object_set_new(object, "thresholds", lines_json(f, p));
     json_object_set_new(object, "kinds", kinds);
     json_object_set_new(object, "apcer", figures_rate_json(&f->kinds[f->worst_kind].apcer));
     json_object_set_new(object, "apcer_kind", out_text(p->kinds.items[f->worst_kind]));

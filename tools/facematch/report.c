@@ -280,7 +280,7 @@ static bool put_twin(FILE *out, const void *user)
     for (size_t i = 0; i < count; i++)
         json_array_append_new(
             list, json_pack("[f,f,f]", (double)curve[i].threshold, curve[i].fmr, curve[i].fnmr));
-    json_object_set_new(copy, "curve_threshold_fmr_fnmr", list);
+    json_object_set_new(copy, r->words->curve_key, list);
     char *text = json_dumps(copy, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
     fprintf(out, "%s\n", text ? text : "{}");
     free(text);

@@ -12,6 +12,7 @@
 /* What is compared with what, and what the two errors are called. */
 typedef struct report_words {
     const char *match, *miss;           /* "FMR", "FNMR" */
+    const char *curve_key;              /* of the twin */
     const char *match_axis, *miss_axis; /* of the curve */
     const char *accepted;               /* a share, "of genuine pairs accepted at" */
     const char *negative, *positive;    /* labels in the histogram */

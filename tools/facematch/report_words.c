@@ -14,9 +14,10 @@
 
 #define VERIFICATION(match_rate, miss_rate, failures)                                              \
     {                                                                                              \
-        .match = match_rate, .miss = miss_rate, .match_axis = "strangers accepted (FMR)",          \
-        .miss_axis = "genuine refused (FNMR)", .accepted = "of genuine pairs accepted at",         \
-        .negative = "strangers", .positive = "genuine", .curve = CURVE,                            \
+        .match = match_rate, .miss = miss_rate, .curve_key = "curve_threshold_fmr_fnmr",           \
+        .match_axis = "strangers accepted (FMR)", .miss_axis = "genuine refused (FNMR)",           \
+        .accepted = "of genuine pairs accepted at", .negative = "strangers",                       \
+        .positive = "genuine", .curve = CURVE,                                                     \
         .histogram = "Histogram of scores: strangers to the left, photographs of one person to "   \
                      "the right; dashed lines are the thresholds of the table below.",             \
         .histogram_caption =                                                                       \
@@ -33,6 +34,7 @@ const report_words REPORT_VERIFICATION_WITH_FAILURES =
 const report_words REPORT_IDENTIFICATION = {
     .match = "FPIR",
     .miss = "FNIR",
+    .curve_key = "curve_threshold_fmr_fnmr",
     .match_axis = "strangers given a name (FPIR)",
     .miss_axis = "known people missed (FNIR)",
     .accepted = "of known people named at",
@@ -55,6 +57,7 @@ const report_words REPORT_IDENTIFICATION = {
 const report_words REPORT_PAD = {
     .match = "APCER",
     .miss = "BPCER",
+    .curve_key = "curve_threshold_apcer_bpcer",
     .match_axis = "attacks called live (APCER)",
     .miss_axis = "live faces refused (BPCER)",
     .accepted = "of live faces accepted at",
