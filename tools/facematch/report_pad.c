@@ -83,7 +83,8 @@ void report_pad_verdicts(FILE *out, const report *r)
           out);
     put_thresholds(out, f);
     fputs(" Small print: 95 % intervals.</p>\n"
-          "<div class=\"scroll\" role=\"region\" aria-label=\"Verdicts\" tabindex=\"0\"><table>"
+          "<div class=\"scroll\" role=\"region\" aria-label=\"Presented and called\" "
+          "tabindex=\"0\"><table>"
           "<caption>What was presented, and what it was called</caption><thead><tr>"
           "<th scope=\"col\">Presented</th><th scope=\"col\">Photographs</th>"
           "<th scope=\"col\">Live</th><th scope=\"col\">Spoof</th><th scope=\"col\">Uncertain</th>"
