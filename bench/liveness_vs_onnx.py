@@ -23,6 +23,9 @@ import machine
 from embedder_vs_onnx import (EXPORT, PIXEL_RGB8, TURN, WARM_UP, Error, manifest_of, onnx_session,
                               timed)
 
+sys.path.insert(0, os.path.dirname(EXPORT))
+from facematch_models.crops import planes  # noqa: E402
+
 WIDTH, HEIGHT = 640, 480
 FRAMES = 5
 
@@ -107,33 +110,6 @@ class Theirs:
         return float(numpy.mean(said))
 
 
-def taps(n, side):
-    """For each of side cells over n pixels: two pixels, and their weights in 2048ths."""
-    at = ((numpy.arange(side) + 0.5) * (n / side) - 0.5).astype(numpy.float32)
-    low = numpy.floor(at)
-    share = numpy.where((low < 0) | (low >= n - 1), 0, at - low).astype(numpy.float32)
-    low = low.astype(int)
-    return (low.clip(0, n - 1), (low + 1).clip(0, n - 1), numpy.rint((1 - share) * 2048).astype(int),
-            numpy.rint(share * 2048).astype(int))
-
-
-def crop(pixels, face, scale, side):
-    """The crop that docs/models.md describes, BGR planes of 0..255."""
-    size = numpy.array([face.width, face.height], float)
-    frame = numpy.array([WIDTH, HEIGHT])
-    size *= min(scale, *((frame - 1) / size))
-    corner = numpy.array([face.x + face.width / 2, face.y + face.height / 2]) - size / 2
-    corner = numpy.clip(corner, 0, frame - size)
-    first, end = corner.astype(int), (corner + size).astype(int)
-    part = pixels[first[1]:end[1], first[0]:end[0], ::-1].astype(int)
-    left, right, a, b = taps(end[0] - first[0], side)
-    rows = (part[:, left] * a[:, None] + part[:, right] * b[:, None]) >> 4
-    above, below, a, b = taps(end[1] - first[1], side)
-    part = (((rows[above] * a[:, None, None]) >> 16) + ((rows[below] * b[:, None, None]) >> 16)
-            + 2) >> 2
-    return part.transpose(2, 0, 1)[None].astype(numpy.float32)
-
-
 def frames():
     """Blotches with noise: the nets' time does not depend on what is seen."""
     random = numpy.random.default_rng(7)
@@ -155,8 +131,8 @@ def measure(library, models, runs, exporter):
     apart = 0.0
     for pixels in frames():
         image = ours.frame(pixels)
-        crops = [crop(pixels, face, net["scale"], manifest["input"]["width"])
-                 for net in manifest["liveness"]["nets"]]
+        crops = [planes(pixels, (face.x, face.y, face.width, face.height), net["scale"],
+                        manifest["input"]) for net in manifest["liveness"]["nets"]]
         apart = max(apart, abs(ours.score(image) - theirs.score(crops)))
     turns = {"ours": [], "onnx": []}
     for turn in range(runs // TURN + WARM_UP):

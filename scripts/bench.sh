@@ -17,6 +17,9 @@ data=${FACEMATCH_DATA:-$root/../shared/data}
 
 say "each embedder against ONNX Runtime"
 PYTHONPATH=tools/models .venv-bench/bin/python bench/embedder_vs_onnx.py --models "$models"
+if [ -e "$models/minifasnet.pt" ]; then
+    PYTHONPATH=tools/models .venv-bench/bin/python bench/liveness_vs_onnx.py --models "$models"
+fi
 
 say "photograph to embedding, and bfloat16"
 if [ -d "$data/lfw/images" ]; then

@@ -13,8 +13,8 @@ enum { MIN_FRAMES = 3, MAX_FRAMES = 10 };
 
 static const float STILL_DIFFERENCE = 0.5f;
 static const double SAME_FMR = 1e-3;
-/* A score of 0 or 1 is rounded: how certain a net can be is bounded. */
-static const double SCORE_EDGE = 1e-4;
+/* One frame must not outweigh all others: how certain a net can be is bounded. */
+static const double SCORE_EDGE = 1e-6;
 static const double LEAST_WEIGHT = 0.05;
 
 /* A frame that later ones are held against: what its face's place looked like. */
@@ -269,7 +269,7 @@ static void leave_open(fm_liveness_sequence *s, fm_liveness_reason reason)
 static void decide(fm_liveness_sequence *s)
 {
     fm_liveness_fusion *state = &s->state;
-    double odds = s->sum / s->weights, may_be_off;
+    double odds = state->used > 0 ? s->sum / s->weights : 0, may_be_off;
     bool last = state->frames >= s->options.max_frames;
     if (state->used > 0) {
         state->score = (float)(1 / (1 + exp(-odds)));

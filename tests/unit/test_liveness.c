@@ -556,6 +556,20 @@ static void test_a_batch_with_given_faces(void **state)
     free_frame(image);
 }
 
+static void test_a_batch_without_a_face(void **state)
+{
+    fm_image *empty = draw((drawing){1, BLUE_LIVE, 0, 0, 0, 0, 0});
+    fm_liveness_result results[2] = {{.struct_size = sizeof results[0]},
+                                     {.struct_size = sizeof results[0]}};
+    fm_status statuses[2];
+    (void)state;
+    ok(fm_liveness_batch(session, (const fm_image *const[]){empty, empty}, 2, NULL, NULL, results,
+                         sizeof results[0], statuses, &err));
+    assert_true(statuses[0] == FM_E_NOT_FOUND && statuses[1] == FM_E_NOT_FOUND);
+    assert_int_equal(results[0].verdict, FM_LIVENESS_NOT_CHECKED);
+    free_frame(empty);
+}
+
 /* --- sequences --- */
 
 static fm_liveness_sequence *begin_sequence(const fm_liveness_sequence_options *options)
@@ -1099,6 +1113,7 @@ int main(void)
         cmocka_unit_test(test_an_image_of_one_pixel),
         cmocka_unit_test(test_a_batch_gives_what_single_calls_give),
         cmocka_unit_test(test_a_batch_with_given_faces),
+        cmocka_unit_test(test_a_batch_without_a_face),
         cmocka_unit_test(test_a_sequence_decides_as_soon_as_it_is_clear),
         cmocka_unit_test(test_a_sequence_that_stays_unclear_ends),
         cmocka_unit_test(test_log_odds_are_averaged),

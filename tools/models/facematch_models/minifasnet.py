@@ -17,6 +17,7 @@ from __future__ import annotations
 import io
 import math
 import pickle
+import struct
 from typing import Any
 
 import numpy as np
@@ -151,7 +152,7 @@ def _net(data: bytes, name: str) -> MiniFasNet:
         _fill(net, state)
         state.check_empty()
         return net
-    except (RuntimeError, KeyError, ValueError, TypeError, AttributeError, EOFError,
+    except (RuntimeError, LookupError, ValueError, TypeError, AttributeError, EOFError, struct.error,
             pickle.UnpicklingError) as error:
         raise ModelsError(f"{name}: unexpected content: {error}") from error
 

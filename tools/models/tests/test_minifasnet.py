@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
+import json
 import os
+import subprocess
 import unittest
 from pathlib import Path
 
@@ -32,6 +35,58 @@ class Reference(unittest.TestCase):
             with torch.inference_mode():
                 found = torch.softmax(getattr(net, part)(crops), 1).numpy()
             self.assertLess(abs(found - known[part]).max(), 1e-4, part)
+
+
+class Error(ctypes.Structure):
+    """fm_error of include/facematch/status.h."""
+
+    _fields_ = [("struct_size", ctypes.c_uint32), ("status", ctypes.c_int32),
+                ("message", ctypes.c_char * 256)]
+
+
+class Chain(unittest.TestCase):
+    """The library on whole frames against this package's nets and crops.
+
+    FACEMATCH_FRAMES: tests/real's liveness_frames, FACEMATCH_LIBRARY: libfacematch, which decodes."""
+
+    def pixels(self, path):
+        """RGB as the library decodes it."""
+        import numpy
+
+        library, err, image = ctypes.CDLL(os.environ["FACEMATCH_LIBRARY"]), Error(), ctypes.c_void_p()
+        err.struct_size = ctypes.sizeof(err)
+        self.assertEqual(library.fm_image_load_file(ctypes.byref(image), os.fsencode(path), None,
+                                                    ctypes.byref(err)), 0, err.message)
+        out = numpy.empty((480, 640, 3), numpy.uint8)
+        self.assertEqual(library.fm_image_copy_rgb(image, ctypes.c_void_p(out.ctypes.data),
+                                                   ctypes.c_size_t(out.nbytes), None,
+                                                   ctypes.byref(err)), 0, err.message)
+        library.fm_image_free(image)
+        return out
+
+    def test_the_library_gives_what_the_nets_give(self):
+        torch = helpers.import_torch()
+        from facematch_models import crops
+
+        program = os.environ.get("FACEMATCH_FRAMES", "/nonexistent")
+        if not os.path.isfile(program) or not os.environ.get("FACEMATCH_LIBRARY"):
+            self.skipTest("set FACEMATCH_FRAMES and FACEMATCH_LIBRARY to compare with the library")
+        path = helpers.archive_path("minifasnet")
+        frames = sorted((helpers.data_path("liveness") / "images").glob("*.jpg"))[::25]
+        self.assertGreaterEqual(len(frames), 20)
+        told = subprocess.run([program, "look", str(path.parent), str(path)], check=True, text=True,
+                              input="".join(f"{frame}\n" for frame in frames),
+                              stdout=subprocess.PIPE).stdout
+        net = torch.jit.load(str(path)).eval()
+        spec = archive.manifest_of(archive.read_records(path))
+        for line in map(json.loads, told.splitlines()):
+            box = tuple(ctypes.c_float(value).value for value in line["box"])
+            pixels, scores = self.pixels(line["path"]), []
+            for part in spec["liveness"]["nets"]:
+                x = torch.from_numpy(crops.planes(pixels, box, part["scale"], spec["input"]))
+                with torch.inference_mode():
+                    scores.append(torch.softmax(getattr(net, part["part"])(x), 1)[0, 1].item())
+            self.assertLess(abs(sum(scores) / len(scores) - line["score"]), 1e-4, line["path"])
 
 
 class Plain(unittest.TestCase):
