@@ -131,8 +131,8 @@ const command COMMANDS[] = {
      "each kind of attack), which share of live faces is called an attack (BPCER), what is left "
      "uncertain, and, by scores alone, the equal error rate and operating points, each with a 95 % "
      "interval. Where people are known, intervals allow for several photographs of one person.",
-     "evaluate pad --images faces --labels faces/labels.csv\n"
-     "evaluate pad --folds 5 --report page.html --images faces --labels faces/labels.csv",
+     "evaluate pad --images faces --labels labels.csv\n"
+     "evaluate pad --folds 5 --report page.html --images faces --labels labels.csv",
      cmd_evaluate_pad},
     {FOR_CALIBRATE, NULL, "calibrate", 0, 0, "--images DIR\n--pad --images DIR --labels CSV",
      "measure what a model's scores mean",
@@ -144,7 +144,7 @@ const command COMMANDS[] = {
      "a liveness model: which share of attacks scores at least how high, and of live faces below.",
      "calibrate --images people --dataset 'staff, 2026' --out calibration.json\n"
      "calibrate --model dlib-resnet-v1 --people first.txt --images lfw/images\n"
-     "calibrate --pad --images faces --labels faces/labels.csv --out calibration.json",
+     "calibrate --pad --images faces --labels labels.csv --out pad.json",
      cmd_calibrate},
     {FOR_MODELS, NULL, "models", 0, 0, "", "list the models that are found",
      "Lists the model files of the folders in which models are looked for. Exit status 1: there "
