@@ -137,6 +137,22 @@ class Report(unittest.TestCase):
         self.assertEqual(text.count("<svg"), 5)
         self.check(text, "train", images=0)
 
+    def test_pad(self):
+        rows = [f"in/{ODD}/{name}.jpg,live," for name in "ab"]
+        rows += [f"in/{ODD}/c.jpg,spoof,<i>print", "in/biden/a.jpg,spoof,screen"]
+        rows = [row.replace('"', "") for row in rows]  # which a table has none of
+        os.rename(self.path(f"in/{ODD}"), self.path("in/" + ODD.replace('"', "")))
+        with open(self.path("labels.csv"), "w", encoding="utf-8") as file:
+            file.write("path,label,attack\n" + "".join(row + "\n" for row in rows))
+        text, twin = self.report("pad", "--images", self.folder.name, "--labels",
+                                 self.path("labels.csv"), "--live-score", "0.5", "--spoof-score",
+                                 "0.4")
+        self.assertNotIn("<i>print", text)
+        self.assertEqual([k["kind"] for k in twin["kinds"]], ["live", "<i>print", "screen"])
+        self.assertEqual(twin["apcer"]["trials"], 1)
+        self.assertEqual(twin["curve_threshold_apcer_bpcer"][0][1:], [0, 1])
+        self.check(text, "pad")
+
     def test_identify(self):
         text, twin = self.report("identify", "--gallery-images", self.path("gallery"), "--known",
                                  self.path("known"), "--strangers", self.path("strangers"))

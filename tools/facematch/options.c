@@ -59,11 +59,16 @@ static const option_choice SCHEDULES[] = {{"cosine", FM_SCHEDULE_COSINE},
                                           {"constant", FM_SCHEDULE_CONSTANT},
                                           {"step", FM_SCHEDULE_STEP},
                                           {NULL, 0}};
+static const option_choice POLICIES[] = {{"off", FM_LIVENESS_OFF},
+                                         {"report", FM_LIVENESS_REPORT},
+                                         {"require", FM_LIVENESS_REQUIRE},
+                                         {NULL, 0}};
 
 static const option_choice FAILURES[] = {{"leave-out", 0}, {"error", 1}, {NULL, 0}};
 
 #define AT(member)      offsetof(options, member)
-#define FOR_GALLERY_USE (FOR_VERIFY | FOR_ENROLL | FOR_IDENTIFY)
+#define FOR_GALLERY_USE FOR_DECISION
+#define FOR_LINES       (FOR_DECISION | FOR_LIVENESS | FOR_PAD)
 #define FOR_KEYS                                                                                   \
     (FOR_GALLERY_USE | FOR_GALLERY_INFO | FOR_GALLERY_LIST | FOR_GALLERY_SHOW |                    \
      FOR_GALLERY_REMOVE | FOR_GALLERY_REKEY | FOR_GALLERY_EXPORT | FOR_GALLERY_IMPORT |            \
@@ -187,6 +192,17 @@ const option_spec OPTIONS[] = {
      "Other photographs of these people, in sub-folders of the same names."},
     {"strangers", "DIR", OPTION_TEXT, AT(strangers), FOR_OPEN_SET, 0, 0, NULL,
      "Photographs of people who are not enrolled, likewise."},
+    {"images", "DIR", OPTION_TEXT, AT(images), FOR_PAD, 0, 0, NULL,
+     "The folder that the paths of --labels begin at."},
+    {"labels", "CSV", OPTION_TEXT, AT(labels), FOR_PAD | FOR_CALIBRATE, 0, 0, NULL,
+     "What the photographs show. The first line names the columns: path; label, which is live or "
+     "spoof; attack, the kind of attack; and, if it is there, person."},
+    {"pad", NULL, OPTION_FLAG, AT(pad), FOR_CALIBRATE, 0, 0, NULL,
+     "Measure a liveness model, on the photographs of --labels."},
+    {"folds", "N", OPTION_INTEGER, AT(folds), FOR_PAD, 2, 1000, NULL,
+     "Divide the people into N parts, and judge each with thresholds from the others: figures of "
+     "people that the thresholds have not seen. Who is in a photograph is told by the column "
+     "person, or else by the first digits of the file's name."},
     {"embeddings", "FILE", OPTION_TEXT, AT(embeddings), FOR_MANY, 0, 0, NULL,
      "Keep embeddings in this file, and take from it what it holds of photographs that have not "
      "changed. They are biometric data: only you may read it, and you should guard it."},
@@ -194,7 +210,8 @@ const option_spec OPTIONS[] = {
      "Comparisons of a photograph in which no face is found: leave-out (only counted; the rates "
      "are "
      "FMR and FNMR; default) or error (they do not match; the rates are FAR and FRR)."},
-    {"report", "OUT.html", OPTION_TEXT, AT(report), FOR_MANY & ~FOR_CALIBRATE, 0, 0, NULL,
+    {"report", "OUT.html", OPTION_TEXT, AT(report), (FOR_MANY & ~FOR_CALIBRATE) | FOR_PAD, 0, 0,
+     NULL,
      "Write a page with the figures as charts and the worst mistakes as pictures, and OUT.json "
      "beside it. It shows faces: only you may read it."},
     {"attributes", "CSV", OPTION_TEXT, AT(attributes), FOR_ALL_PAIRS, 0, 0, NULL,
@@ -284,6 +301,27 @@ const option_spec OPTIONS[] = {
     {"report", "OUT.html", OPTION_TEXT, AT(report), FOR_TRAIN, 0, 0, NULL,
      "Write a page with the curves after every epoch, and OUT.json beside it."},
 
+    {"liveness", "POLICY", OPTION_CHOICE, AT(liveness), FOR_DECISION, 0, 0, POLICIES,
+     "Whether the photograph that is presented (of two, the second) must show a live face and not "
+     "a picture of one: off (default), report (tell, and decide as without) or require (what is "
+     "not live is refused, whoever it is: exit status 1)."},
+    {"liveness-model", "NAME|PATH", OPTION_TEXT, AT(liveness_model), FOR_LINES | FOR_CALIBRATE, 0,
+     0, NULL, "The liveness model, looked up as --model is. Default minifasnet."},
+    {"apcer", "RATE", OPTION_RATE, AT(apcer), FOR_LINES, 0, 1, NULL,
+     "Liveness: the share of attacks that may be called live. Default 0.05."},
+    {"bpcer", "RATE", OPTION_RATE, AT(bpcer), FOR_LINES, 0, 1, NULL,
+     "Liveness: the share of live faces that may be called attacks. Default 0.05."},
+    {"live-score", "SCORE", OPTION_REAL, AT(live_score), FOR_LINES, 0, 1, NULL,
+     "Liveness: scores of at least this are live, whatever the calibration says. Goes with "
+     "--spoof-score."},
+    {"spoof-score", "SCORE", OPTION_REAL, AT(spoof_score), FOR_LINES, 0, 1, NULL,
+     "Liveness: scores below this are attacks; between the two is uncertain."},
+    {"sequence", NULL, OPTION_FLAG, AT(sequence), FOR_LIVENESS, 0, 0, NULL,
+     "The photographs are frames of one attempt, in their order: one verdict for all. Needs an "
+     "embedder, which tells whether they show one person."},
+    {"min-frames", "N", OPTION_INTEGER, AT(min_frames), FOR_LIVENESS, 1, FM_LIMIT_LIVENESS_FRAMES,
+     NULL, "With --sequence: frames that must count before there is a verdict. Default 3."},
+
     {"aligned", NULL, OPTION_FLAG, AT(aligned), FOR_EMBEDDING | FOR_TRAIN, 0, 0, NULL,
      "The pictures already are the crops the model sees: resize them, and detect nothing."},
     {"select", "RULE", OPTION_CHOICE, AT(selection), FOR_FACES, 0, 0, SELECTIONS,
@@ -295,12 +333,12 @@ const option_spec OPTIONS[] = {
      "Average each embedding with that of the mirrored face; twice the work."},
     {"precision", "TYPE", OPTION_CHOICE, AT(precision), FOR_EMBEDDING, 0, 0, PRECISIONS,
      "Arithmetic of the embedder: float32 (default) or bfloat16."},
-    {"threads", "N", OPTION_INTEGER, AT(threads), FOR_FACES & ~FOR_MANY, 1, 256, NULL,
+    {"threads", "N", OPTION_INTEGER, AT(threads), FOR_FACES & ~(FOR_MANY | FOR_PAD), 1, 256, NULL,
      "Cores that the networks may use. Default 1."},
     {"threads", "N", OPTION_INTEGER, AT(threads), FOR_TRAIN, 1, 256, NULL,
      "Cores that the network may use. Default: all of them; only with 1 are two runs sure to be "
      "the same to the last bit."},
-    {"threads", "N", OPTION_INTEGER, AT(threads), FOR_MANY, 1, 256, NULL,
+    {"threads", "N", OPTION_INTEGER, AT(threads), FOR_MANY | FOR_PAD, 1, 256, NULL,
      "Photographs that are worked on at once. Default: the number of cores."},
 
     {"man", NULL, OPTION_FLAG, AT(man), FOR_HELP, 0, 0, NULL,
@@ -627,6 +665,8 @@ bool options_parse(int argc, char **argv, options *out)
         if (strcmp(argv[i], "--json") == 0)
             out_begin(true);
     *out = (options){.threshold = NAN,
+                     .live_score = NAN,
+                     .spoof_score = NAN,
                      .other_faces = NAN,
                      .min_size = NAN,
                      .min_score = NAN,

@@ -44,6 +44,7 @@ static const char STYLE[] =
     ".pairs li{border:1px solid #dfe3e8;border-radius:10px;padding:10px;background:#fafbfc}"
     ".pairs div{display:grid;grid-template-columns:1fr 1fr;gap:6px}"
     ".pairs img{width:100%;aspect-ratio:1;object-fit:cover;border-radius:6px;display:block}"
+    ".pairs.single div{grid-template-columns:1fr}"
     ".pairs p{margin:8px 0 0;font-size:.86rem;line-height:1.4;overflow-wrap:anywhere}"
     "footer{color:#4d5763;font-size:.9rem}footer p{margin:0 0 8px;max-width:72em}"
     "@media(max-width:720px){td small{display:block;margin:0}th,td{padding:7px 6px;"

@@ -8,16 +8,6 @@
 #include "page.h"
 #include "replace.h"
 
-static const char *match_name(const report *r)
-{
-    return r->identification ? "FPIR" : r->ctx->opts->failures ? "FAR" : "FMR";
-}
-
-static const char *miss_name(const report *r)
-{
-    return r->identification ? "FNIR" : r->ctx->opts->failures ? "FRR" : "FNMR";
-}
-
 static const figures_point *point_asked(const report *r, double rate)
 {
     for (size_t i = 0; i < FIGURES_RATES; i++)
@@ -34,9 +24,7 @@ static void put_point_tile(FILE *out, const report *r, double rate, const char *
         return;
     figures_percent(number, sizeof number, 1 - point->at.fnmr.value);
     snprintf(value, sizeof value, "%s %%", number);
-    char *label = out_format(r->identification ? "of known people named at %s %s"
-                                               : "of genuine pairs accepted at %s %s",
-                             match_name(r), name);
+    char *label = out_format("%s %s %s", r->words->accepted, r->words->match, name);
     page_tile(out, value, label);
     free(label);
 }
@@ -65,7 +53,7 @@ static void put_tiles(FILE *out, const report *r)
     fputs("</ul>\n", out);
 }
 
-static void put_rate(FILE *out, const fm_rate *rate)
+void report_rate(FILE *out, const fm_rate *rate)
 {
     char value[32], low[32], high[32];
     figures_percent(value, sizeof value, rate->value);
@@ -86,15 +74,15 @@ static void put_points(FILE *out, const report *r, const figures_point *points, 
             "<caption>%s</caption><thead><tr><th scope=\"col\">%s asked for</th>"
             "<th scope=\"col\">Threshold</th><th scope=\"col\">%s measured</th>"
             "<th scope=\"col\">%s measured</th></tr></thead><tbody>\n",
-            caption, caption, match_name(r), match_name(r), miss_name(r));
+            caption, caption, r->words->match, r->words->match, r->words->miss);
     for (size_t i = 0; i < FIGURES_RATES; i++) {
         const figures_point *point = &points[i];
         if (!point->told)
             continue;
         fprintf(out, "<tr><th scope=\"row\">%s</th><td>%.4f</td>", FIGURES_NAMES[i],
                 (double)point->at.threshold);
-        put_rate(out, &point->at.fmr);
-        put_rate(out, &point->at.fnmr);
+        report_rate(out, &point->at.fmr);
+        report_rate(out, &point->at.fnmr);
         fputs("</tr>\n", out);
     }
     fputs("</tbody></table></div>\n", out);
@@ -122,7 +110,7 @@ static void put_groups(FILE *out, const report *r)
             "<caption>Error rates of groups</caption><thead><tr><th scope=\"col\">Group</th>"
             "<th scope=\"col\">People</th><th scope=\"col\">%s</th><th scope=\"col\">%s</th></tr>"
             "</thead><tbody>\n",
-            (double)r->groups_threshold, match_name(r), miss_name(r));
+            (double)r->groups_threshold, r->words->match, r->words->miss);
     for (size_t i = 0; i < r->groups->count; i++) {
         const group *one = &r->groups->list[i];
         fputs("<tr><th scope=\"row\">", out);
@@ -131,8 +119,8 @@ static void put_groups(FILE *out, const report *r)
         page_text(out, one->value);
         fprintf(out, "</th><td>%zu</td>", one->people);
         if (one->told) {
-            put_rate(out, &one->at.fmr);
-            put_rate(out, &one->at.fnmr);
+            report_rate(out, &one->at.fmr);
+            report_rate(out, &one->at.fnmr);
         } else {
             fputs("<td>too few</td><td>too few</td>", out);
         }
@@ -143,24 +131,11 @@ static void put_groups(FILE *out, const report *r)
 
 static void put_footer(FILE *out, const report *r)
 {
-    fputs("<footer><p>", out);
-    if (r->identification)
-        fputs("FPIR: the share of strangers who are given a name. FNIR: the share of known people "
-              "who are not found, or not first. ",
-              out);
-    else
-        fprintf(
-            out,
-            "%s: the share of comparisons between two people that score at least the threshold. "
-            "%s: the share of comparisons of one person's photographs that score less. ",
-            match_name(r), miss_name(r));
-    fputs(r->ctx->opts->failures
-              ? "A photograph without a face counts as an error. "
-              : "Comparisons with a photograph without a face are left out and only counted. ",
-          out);
+    fprintf(out, "<footer><p>%s ", r->words->definitions);
     fprintf(out,
-            "Terms are those of ISO/IEC 19795-1. Intervals are Clopper and Pearson's%s.</p>\n"
+            "Terms are those of %s. Intervals are Clopper and Pearson's%s.</p>\n"
             "<p>libfacematch %s, model ",
+            r->words->standard,
             r->figures->report.people
                 ? ", with an effective number of comparisons that allows for people being in many"
                 : "",
@@ -176,13 +151,18 @@ static bool put_page(FILE *out, const void *user)
 {
     const report *r = user;
     page_begin(out, r->title, r->ctx->model.name, r->summary);
-    put_tiles(out, r);
+    if (r->pad)
+        report_pad_tiles(out, r);
+    else
+        put_tiles(out, r);
     fprintf(out, "<div class=\"charts%s\">\n", r->cmc ? " three" : "");
     report_error_curve(out, r);
     report_histogram(out, r);
     if (r->cmc)
         report_ranks(out, r);
     fputs("</div>\n", out);
+    if (r->pad)
+        report_pad_verdicts(out, r);
     put_tables(out, r);
     put_groups(out, r);
     report_pictures(out, r);
@@ -208,7 +188,7 @@ static bool put_twin(FILE *out, const void *user)
     for (size_t i = 0; i < count; i++)
         json_array_append_new(
             list, json_pack("[f,f,f]", (double)curve[i].threshold, curve[i].fmr, curve[i].fnmr));
-    json_object_set_new(copy, "curve_threshold_fmr_fnmr", list);
+    json_object_set_new(copy, r->words->curve_key, list);
     char *text = json_dumps(copy, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
     fprintf(out, "%s\n", text ? text : "{}");
     free(text);

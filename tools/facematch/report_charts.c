@@ -95,18 +95,13 @@ void report_error_curve(FILE *out, const report *r)
     const fm_evaluation_report *f = &r->figures->report;
     chart_axis x = {decade_below((double)f->impostor), 1, true};
     chart_axis y = {fmax(decade_below((double)f->genuine), lowest_decade(r)), 1, true};
-    chart_begin(
-        out, "errors", "Trade-off of the two errors",
-        "Curve of misses over false matches, both axes logarithmic; the table below has the "
-        "figures of the marked points.");
+    chart_begin(out, "errors", "Trade-off of the two errors", r->words->curve);
     decades(out, &x, &y);
     draw_curve(out, r, &x, &y);
     for (size_t i = 0; i < FIGURES_RATES; i++)
         if (r->figures->measured[i].told)
             draw_point(out, &r->figures->measured[i].at, &x, &y);
-    chart_axes(out,
-               r->identification ? "strangers given a name (FPIR)" : "strangers accepted (FMR)",
-               r->identification ? "known people missed (FNIR)" : "genuine refused (FNMR)");
+    chart_axes(out, r->words->match_axis, r->words->miss_axis);
     chart_end(out,
               "Detection error trade-off; lower and further left is better. Circles: the operating "
               "points of the table, with 95 % intervals.");
@@ -185,22 +180,15 @@ void report_histogram(FILE *out, const report *r)
     double top =
         1.28 * fmax((double)genuine[highest(genuine)] / g, (double)impostor[highest(impostor)] / i);
     chart_axis x = {low, high, false};
-    chart_begin(
-        out, "scores", "Scores of both kinds",
-        "Histogram of scores: strangers to the left, photographs of one person to the right; "
-        "dashed lines are the thresholds of the table below.");
+    chart_begin(out, "scores", "Scores of both kinds", r->words->histogram);
     draw_bars(out, impostor, i, top, CHART_ORANGE);
     draw_bars(out, genuine, g, top, CHART_BLUE);
     mark_thresholds(out, r, &x);
-    label_class(out, impostor, i, top, "strangers", CHART_ORANGE);
-    label_class(out, genuine, g, top, r->identification ? "known" : "genuine", CHART_BLUE);
+    label_class(out, impostor, i, top, r->words->negative, CHART_ORANGE);
+    label_class(out, genuine, g, top, r->words->positive, CHART_BLUE);
     chart_ticks_x(out, &x);
     chart_axes(out, "score", "share of the kind");
-    chart_end(out,
-              r->identification
-                  ? "Best score of each stranger, and score of each known person where they are "
-                    "first. Dashed: thresholds with the FPIR written on them."
-                  : "Each kind sums to 100 %. Dashed: thresholds with the FMR written on them.");
+    chart_end(out, r->words->histogram_caption);
 }
 
 void report_ranks(FILE *out, const report *r)
