@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Speed, as JSON: each embedder against ONNX Runtime in one run, then photograph to embedding, then
+# Speed, as JSON: each embedder against ONNX Runtime in one run, then photograph to embedding, then what a
+# binding costs, then
 # exact search in galleries against FAISS and usearch (up to 1,000,000 x 512, which takes 12 GB of
 # memory and half an hour; BENCH_SIZES=10000x128,100000x128 asks for less), then approximate search, then
 # opening, enrolling and removing in a gallery's file.
@@ -25,6 +26,10 @@ else
     list=("$photos"/*.jpg)
 fi
 build/bin/bench_pipeline "$models" "${list[@]}"
+
+say "what a binding costs beside C"
+make_test_venv
+.venv-tests/bin/python bench/binding_cost.py
 
 say "exact search against FAISS and usearch"
 .venv-bench/bin/python bench/gallery.py ${BENCH_SIZES:+--sizes "$BENCH_SIZES"}

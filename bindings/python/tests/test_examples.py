@@ -68,10 +68,11 @@ class Examples(unittest.TestCase):
 class Snippets(unittest.TestCase):
     """Those of a page one after the other, in one folder and one namespace, as a reader would try them."""
 
-    def test_start_python(self):
-        with open(os.path.join(ROOT, "docs", "start-python.md"), encoding="utf-8") as file:
+    def run_page(self, page):
+        """What its snippets print, and the files that they leave."""
+        with open(os.path.join(ROOT, page), encoding="utf-8") as file:
             snippets = re.findall(r"^```python\n(.*?)^```", file.read(), re.M | re.S)
-        self.assertGreater(len(snippets), 5)
+        self.assertTrue(snippets)
         before = os.getcwd()
         with tempfile.TemporaryDirectory() as folder:
             os.symlink(os.path.abspath(MODELS), os.path.join(folder, "models"))
@@ -83,11 +84,18 @@ class Snippets(unittest.TestCase):
                 with contextlib.redirect_stdout(printed):
                     for number, snippet in enumerate(snippets):
                         exec(compile(snippet, f"snippet {number + 1}", "exec"), names)
-                self.assertTrue(os.path.exists("mine.pt") and os.path.exists("det.png"))
+                return printed.getvalue(), os.listdir()
             finally:
                 os.chdir(before)
+
+    def test_start_python(self):
+        printed, files = self.run_page(os.path.join("docs", "start-python.md"))
         for text in ("the same person", "LOOKS_LIKE_ANOTHER anna", "NOT_FOUND"):
-            self.assertIn(text, printed.getvalue())
+            self.assertIn(text, printed)
+        self.assertLessEqual({"mine.pt", "det.png", "people.fmg"}, set(files))
+
+    def test_readme(self):
+        self.assertEqual(self.run_page("README.md")[0], "the same person\n")
 
 
 if __name__ == "__main__":
