@@ -48,6 +48,15 @@ DETECTOR = {
     "detector": {"type": "mtcnn", "thresholds": [0.6, 0.7, 0.7], "nms": [0.5, 0.7, 0.7], "factor": 0.709, "cell": 12,
                  "stride": 2}}
 
+LIVENESS = {  # live is what has much blue around
+    "format": 1, "name": "liveness", "source": "test", "license": "Apache-2.0", "training_data": "none",
+    "kind": "liveness", "input": {"width": 40, "height": 40, "order": "BGR", "mean": [0] * 3, "std": [1] * 3},
+    "liveness": {"classes": 3, "live": 1, "output": "logits",
+                 "nets": [{"part": "near", "scale": 2}, {"part": "far", "scale": 3}]},
+    "calibration": {"dataset": "drawn", "attacks": 1000, "live": 1000, "points": [
+        {"score": 0, "apcer": 1, "bpcer": 0}, {"score": 0.3, "apcer": 0.2, "bpcer": 0.05},
+        {"score": 0.6, "apcer": 0.05, "bpcer": 0.2}, {"score": 0.9, "apcer": 0, "bpcer": 0.4}]}}
+
 
 def fake_bytes(text):
     return b"FMFAKE1\n" + json.dumps(text).encode()

@@ -13,7 +13,7 @@ import unittest
 from pathlib import Path
 
 import numpy as np
-from support import DIM, FakeCase, draw, fake_bytes, fake_model, fm, manifest
+from support import DIM, LIVENESS, FakeCase, draw, fake_bytes, fake_model, fm, manifest
 
 from facematch import errors, evaluate
 
@@ -473,6 +473,74 @@ class Galleries(FakeCase):
         with fm.Gallery(self.path("people.fmg"), self.embedder, mode=fm.GalleryMode.READ_ONLY) as gallery:
             with self.assertRaises(PermissionError):
                 gallery.add("anna", vector)
+
+
+class Liveness(FakeCase):
+    def setUp(self):
+        super().setUp()
+        self.checking = fm.Session(self.embedder, self.detector, fake_model(LIVENESS))
+        self.addCleanup(self.checking.close)
+
+    def frame(self, blue, person=1):
+        photo = draw(person)
+        red = photo[:, :, 0] > 0
+        photo[~red, 2] = blue
+        photo[~red, 1] = photo[~red, 1] // 4
+        return photo
+
+    def test_one_frame(self):
+        live, spoof = (self.checking.liveness(self.frame(blue)) for blue in (255, 0))
+        self.assertEqual((live.verdict, live.reason), (fm.LivenessVerdict.LIVE, fm.LivenessReason.NONE))
+        self.assertEqual(spoof.verdict, fm.LivenessVerdict.SPOOF)
+        self.assertGreater(live.score, spoof.score)
+        self.assertEqual(self.checking.liveness_batch([self.frame(255), draw(1, None), self.frame(0)]),
+                         [live, None, spoof])
+        small = self.checking.liveness(self.frame(255), limits=fm.LivenessLimits(min_size_px=200))
+        self.assertEqual((small.verdict, small.reason, small.limit),
+                         (fm.LivenessVerdict.UNCERTAIN, fm.LivenessReason.TOO_SMALL, 200))
+
+    def test_decisions(self):
+        live, spoof = self.frame(255), self.frame(0)
+        self.assertEqual(self.checking.verify(live, live).liveness.verdict, fm.LivenessVerdict.NOT_CHECKED)
+        told = self.checking.verify(live, spoof, liveness="report").liveness
+        self.assertEqual(told.verdict, fm.LivenessVerdict.SPOOF)
+        with fm.Gallery(self.path("people.fmg"), self.embedder) as gallery:
+            gallery.enroll(self.checking, "anna", live, liveness="require")
+            self.assertEqual(gallery.identify(self.checking, live, liveness="require").best.id, "anna")
+            for call in (lambda: self.checking.verify(live, spoof, liveness="require"),
+                         lambda: gallery.enroll(self.checking, "bert", spoof, liveness="require",
+                                                gate=fm.Gate(off=True)),
+                         lambda: gallery.identify(self.checking, spoof, liveness="require"),
+                         lambda: gallery.verify(self.checking, "anna", spoof, liveness="require")):
+                with self.assertRaises(errors.NotLiveError) as caught:
+                    call()
+                self.assertEqual(caught.exception.liveness.verdict, fm.LivenessVerdict.SPOOF)
+
+    def test_several_frames(self):
+        with fm.LivenessSequence(self.checking, min_frames=2, max_frames=3, still_difference=-1) as attempt:
+            self.assertEqual(attempt.result().reason, fm.LivenessReason.TOO_FEW)
+            while not attempt.result().decided:
+                attempt.add(self.checking, self.frame(255))
+            fused = attempt.result()
+            self.assertEqual((fused.verdict, fused.used), (fm.LivenessVerdict.LIVE, fused.frames))
+            with self.assertRaises(errors.StateError):
+                attempt.add(self.checking, self.frame(255))
+
+    def test_mistakes(self):
+        with self.assertRaises(errors.StateError):
+            self.session.liveness(draw(1))
+        with self.assertRaises(errors.InvalidArgumentError):
+            self.checking.liveness(draw(1), limits=fm.LivenessLimits(apcer=2))
+        with self.assertRaises(ValueError):
+            self.checking.liveness(draw(1), limits=fm.LivenessLimits(live_score=0.5))
+        with self.assertRaises(errors.InvalidArgumentError):
+            self.checking.verify(draw(1), draw(1), liveness="perhaps")
+
+    def test_calibration(self):
+        text = evaluate.calibrate_liveness([0.9, 0.8, 0.2, 0.1], [0, 0, 1, 2], dataset="drawn")
+        self.assertIn('"dataset": "drawn"', text)
+        with self.assertRaises(errors.StateError):
+            evaluate.calibrate_liveness([0.9], [0])
 
 
 class Evaluating(FakeCase):

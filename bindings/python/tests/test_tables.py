@@ -91,15 +91,18 @@ class Package(unittest.TestCase):
                 with open(os.path.join(PACKAGE, name), encoding="utf-8") as file:
                     text += file.read()
         uncalled = {name for name in _abi.FUNCTIONS if name not in text and not name.endswith("_init")}
-        self.assertEqual(uncalled, {"fm_status_name", "fm_refusal_name"})  # enums.py has the names
+        names = {"fm_status_name", "fm_refusal_name", "fm_liveness_verdict_name", "fm_liveness_reason_name"}
+        self.assertEqual(uncalled, names)  # enums.py has them
 
     def test_names_are_those_of_the_library(self):
         from facematch._library import call
         for status in fm.Status:
             name = "FM_OK" if status == 0 else "FM_E_" + status.name
             self.assertEqual(call("fm_status_name", status).decode(), name)
-        for reason in fm.Refusal:
-            self.assertEqual(call("fm_refusal_name", reason).decode(), reason.name.lower())
+        for function, kind in (("fm_refusal_name", fm.Refusal), ("fm_liveness_verdict_name", fm.LivenessVerdict),
+                               ("fm_liveness_reason_name", fm.LivenessReason)):
+            for member in kind:
+                self.assertEqual(call(function, member).decode(), member.name.lower())
 
 
 class Loading(unittest.TestCase):
