@@ -1,21 +1,11 @@
 #include "backend/torch/chain.h"
 
+#include "backend/torch/nodes.h"
+
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <algorithm>
 #include <stdexcept>
-#include <torch/csrc/jit/ir/constants.h>
-
-// libtorch exports these two, in a header that is not installed.
-namespace at
-{
-namespace native
-{
-ideep::tensor &itensor_from_mkldnn(const Tensor &tensor);
-Tensor new_with_itensor_mkldnn(ideep::tensor &&tensor, c10::optional<ScalarType> dtype,
-                               c10::optional<Device> device);
-} // namespace native
-} // namespace at
 
 namespace fm
 {
@@ -24,180 +14,19 @@ using dims = dnnl::memory::dims;
 using dnnl::memory;
 using torch::jit::Graph;
 using torch::jit::Node;
-using torch::jit::Symbol;
 using torch::jit::Value;
 
 namespace
 {
 
-constexpr size_t MOST_SIZES = 32; // of inputs that a chain stays prepared for
-
-bool is(const Node &node, const char *kind)
-{
-    return node.kind() == Symbol::fromQualString(kind);
-}
-
-// ---- constants of the graph
-
-bool is_number(const Value *value, int64_t wanted)
-{
-    auto constant = torch::jit::toIValue(value);
-    return constant && ((constant->isInt() && constant->toInt() == wanted) ||
-                        (constant->isBool() && constant->toBool() == (wanted != 0)));
-}
-
-bool is_none(const Value *value)
-{
-    auto constant = torch::jit::toIValue(value);
-    return constant && constant->isNone();
-}
-
-// Two numbers of a constant list, else none.
-std::vector<int64_t> pair_of(const Value *value)
-{
-    auto constant = torch::jit::toIValue(value);
-    if (!constant || !constant->isIntList())
-        return {};
-    std::vector<int64_t> numbers = constant->toIntVector();
-    if (numbers.size() == 1)
-        numbers.push_back(numbers[0]);
-    return numbers.size() == 2 ? numbers : std::vector<int64_t>();
-}
-
-bool is_pair(const Value *value)
-{
-    return !pair_of(value).empty();
-}
-
-bool is_weights(const Value *value)
-{
-    return is(*value->node(), "prim::ConstantMKLDNNTensor");
-}
-
-ideep::tensor weights_of(const Value *value)
-{
-    return at::native::itensor_from_mkldnn(value->node()->t(torch::jit::attr::value));
-}
-
-// ---- which nodes
-
-// Inputs: 0 tensor, 1 weights, 2 bias, 3 stride, 4 padding, 5 dilation, 6 groups.
-bool takes_convolution(const Node &node)
-{
-    auto groups = torch::jit::toIValue(node.input(6));
-    return is_weights(node.input(1)) && (is_none(node.input(2)) || is_weights(node.input(2))) &&
-           is_pair(node.input(3)) && is_pair(node.input(4)) && groups && groups->isInt() &&
-           pair_of(node.input(5)) == std::vector<int64_t>{1, 1};
-}
-
-// No stride stands for the size.
-std::vector<int64_t> stride_of(const Node &pool)
-{
-    auto constant = torch::jit::toIValue(pool.input(2));
-    bool none = constant && constant->isIntList() && constant->toIntVector().empty();
-    return pair_of(pool.input(none ? 1 : 2));
-}
-
-bool takes_pool(const Node &node)
-{
-    return is_pair(node.input(1)) && !stride_of(node).empty() && is_pair(node.input(3));
-}
-
-// Inputs: 0 tensor, 1 size, 2 stride, 3 padding, 4 dilation, 5 ceil_mode.
-bool takes_max_pool(const Node &node)
-{
-    return takes_pool(node) && pair_of(node.input(4)) == std::vector<int64_t>{1, 1} &&
-           (is_number(node.input(5), 0) || is_number(node.input(5), 1));
-}
-
-// Inputs: 0 tensor, 1 size, 2 stride, 3 padding, 4 ceil_mode, 5 count_include_pad, 6 divisor.
-bool takes_average_pool(const Node &node)
-{
-    return takes_pool(node) && is_number(node.input(4), 0) && is_none(node.input(6)) &&
-           (is_number(node.input(5), 0) || is_number(node.input(5), 1));
-}
-
-// libtorch overwrites a value only where nobody needs it later. To make sure of it costs little.
-bool overwrites_safely(const Node &node)
-{
-    for (const torch::jit::Use &use : node.input(0)->uses())
-        if (use.user != &node && !use.user->isBefore(&node))
-            return false;
-    return true;
-}
-
-// libtorch adds two tensors of this layout by way of a node that brings both to one size.
-const Node *sizes_of(const Node &addition)
-{
-    const Node *sizes = addition.input(0)->node();
-    bool paired = is(*sizes, "prim::BroadcastMKLDNNTensors") && addition.input(1)->node() == sizes &&
-                  addition.input(0) != addition.input(1) && addition.input(0)->uses().size() == 1 &&
-                  addition.input(1)->uses().size() == 1;
-    return paired ? sizes : nullptr;
-}
-
-bool takes_sum(const Node &addition)
-{
-    return sizes_of(addition) && is_number(addition.input(2), 1);
-}
-
-bool is_addition(const Node &node)
-{
-    return is(node, "aten::add_") || is(node, "aten::add");
-}
-
-bool takes_sizes(const Node &node)
-{
-    if (node.output(0)->uses().size() != 1)
-        return false;
-    const Node *user = node.output(0)->uses()[0].user;
-    return is_addition(*user) && sizes_of(*user) == &node &&
-           takes_sum(*user);
-}
-
-// Is this a tensor in oneDNN's layout, as far as chains go?
-bool is_blocked(const Value *value)
-{
-    const Node &maker = *value->node();
-    if (is(maker, "aten::relu_") || is(maker, "aten::max_pool2d") || is(maker, "aten::avg_pool2d"))
-        return is_blocked(maker.input(0));
-    return is(maker, "prim::mkldnn_convolution") || is(maker, "aten::to_mkldnn") ||
-           is(maker, "prim::BroadcastMKLDNNTensors") ||
-           (is(maker, "aten::prelu") && is_weights(maker.input(1))) ||
-           (is_addition(maker) && sizes_of(maker));
-}
+constexpr size_t MOST_SIZES = 32;      // of inputs that a chain stays prepared for
+constexpr size_t MOST_KEPT = 64 << 20; // bytes of a work space
 
 } // namespace
 
 bool Chain::Step::is_convolution() const
 {
     return is(*node, "prim::mkldnn_convolution");
-}
-
-bool Chain::is_constant(const Node &node)
-{
-    return is(node, "prim::Constant") || is(node, "prim::ConstantMKLDNNTensor");
-}
-
-bool Chain::takes(const Node &node)
-{
-    if (is(node, "prim::mkldnn_convolution"))
-        return takes_convolution(node);
-    if (is(node, "prim::BroadcastMKLDNNTensors"))
-        return takes_sizes(node);
-    if (is_addition(node))
-        return takes_sum(node);
-    if (is(node, "aten::max_pool2d"))
-        return is_blocked(node.input(0)) && takes_max_pool(node);
-    if (is(node, "aten::avg_pool2d"))
-        return is_blocked(node.input(0)) && takes_average_pool(node);
-    if (is(node, "aten::relu_"))
-        return is_blocked(node.input(0)) && overwrites_safely(node);
-    if (is(node, "aten::prelu"))
-        return is_weights(node.input(1));
-    if (is(node, "aten::to_dense"))
-        return is_blocked(node.input(0)) && is_none(node.input(1));
-    return is(node, "aten::to_mkldnn") && is_none(node.input(1));
 }
 
 // ---- reading
@@ -265,8 +94,8 @@ std::vector<Chain::Step>::iterator Chain::convolution_for(const Value *value)
 {
     auto found = std::find_if(steps_.begin(), steps_.end(),
                               [&](const Step &step) { return step.y == value; });
-    bool only = found != steps_.end() && uses_[value] == 1 && found->is_convolution() &&
-                !found->relu;
+    bool only =
+        found != steps_.end() && uses_[value] == 1 && found->is_convolution() && !found->relu;
     return only ? found : steps_.end();
 }
 
@@ -304,7 +133,7 @@ void Chain::merge()
     steps_.clear();
     for (Step &step : given) {
         bool merged = (is_addition(*step.node) && merge_sum(step)) ||
-                      (is(*step.node, "aten::relu_") && merge_relu(step));
+                      (is_relu(*step.node) && merge_relu(step));
         if (!merged)
             steps_.push_back(std::move(step));
     }
@@ -347,7 +176,7 @@ Plan::Id Chain::plan_step(Plan &plan, const Step &step, Ids &ids)
     }
     if (is_addition(node))
         return plan.add(x, other);
-    if (is(node, "aten::relu_"))
+    if (is_relu(node))
         return plan.relu(x);
     if (is(node, "aten::prelu"))
         return plan.prelu(x, *step.weights);
@@ -355,9 +184,8 @@ Plan::Id Chain::plan_step(Plan &plan, const Step &step, Ids &ids)
     if (is(node, "aten::max_pool2d"))
         return plan.pool(x, window, dnnl::algorithm::pooling_max);
     return plan.pool(x, window,
-                     is_number(node.input(5), 1)
-                         ? dnnl::algorithm::pooling_avg_include_padding
-                         : dnnl::algorithm::pooling_avg_exclude_padding);
+                     is_number(node.input(5), 1) ? dnnl::algorithm::pooling_avg_include_padding
+                                                 : dnnl::algorithm::pooling_avg_exclude_padding);
 }
 
 std::shared_ptr<const Chain::Prepared> Chain::prepare(const Forms &inputs)
@@ -393,6 +221,13 @@ std::shared_ptr<const Chain::Prepared> Chain::prepared(const Forms &inputs)
 namespace
 {
 
+// oneDNN takes any order of the dimensions, but nothing that overlaps or has gaps.
+at::Tensor dense(const at::Tensor &tensor)
+{
+    return tensor.is_mkldnn() || tensor.is_non_overlapping_and_dense() ? tensor
+                                                                       : tensor.contiguous();
+}
+
 memory::desc form_of(const at::Tensor &tensor)
 {
     if (tensor.is_mkldnn()) {
@@ -417,27 +252,50 @@ at::Tensor make_output(const memory::desc &form, bool dense)
     const auto type = form.data_type() == memory::data_type::f32 ? at::kFloat : at::kBFloat16;
     if (dense)
         return at::empty(form.dims(), type);
-    return at::native::new_with_itensor_mkldnn(ideep::tensor(ideep::tensor::desc(form)), type, at::kCPU);
+    return at::native::new_with_itensor_mkldnn(ideep::tensor(ideep::tensor::desc(form)), type,
+                                               at::kCPU);
 }
 
 } // namespace
 
+Spaces::Space Spaces::take(size_t size)
+{
+    std::unique_lock<std::mutex> lock(mutex_);
+    if (!idle_.empty()) {
+        Space last = std::move(idle_.back());
+        idle_.pop_back();
+        if (last.size >= size)
+            return last;
+    }
+    lock.unlock();
+    return {size, c10::GetAllocator(c10::kCPU)->allocate(size)};
+}
+
+void Spaces::give_back(Space space)
+{
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (space.size <= MOST_KEPT)
+        idle_.push_back(std::move(space));
+}
+
 std::vector<at::Tensor> Chain::run(const std::vector<at::Tensor> &inputs)
 {
-    std::vector<at::Tensor> outputs;
+    std::vector<at::Tensor> given, outputs;
     std::vector<void *> from, to;
     Forms forms;
     for (const at::Tensor &input : inputs) {
-        forms.push_back(form_of(input));
-        from.push_back(address_of(input));
+        given.push_back(dense(input));
+        forms.push_back(form_of(given.back()));
+        from.push_back(address_of(given.back()));
     }
     const std::shared_ptr<const Prepared> ready = prepared(forms);
     for (size_t i = 0; i < outputs_.size(); i++) {
         outputs.push_back(make_output(ready->outputs[i], outputs_[i].dense));
         to.push_back(address_of(outputs.back()));
     }
-    c10::DataPtr space = c10::GetAllocator(c10::kCPU)->allocate(ready->plan.space());
-    ready->plan.run(from, to, space.get());
+    Spaces::Space space = spaces_.take(ready->plan.space());
+    ready->plan.run(from, to, space.bytes.get());
+    spaces_.give_back(std::move(space));
     return outputs;
 }
 

@@ -5,20 +5,34 @@
 #include "backend/torch/plan.h"
 
 #include <ATen/core/ivalue.h>
+#include <c10/core/Allocator.h>
 #include <torch/csrc/jit/ir/ir.h>
 #include <unordered_map>
 
 namespace fm
 {
 
+// Memory for what is computed on the way, kept for the next run: the system clears what it is given
+// back, which takes a fifth of a batch's time. As many as run at once, none of them large.
+class Spaces
+{
+  public:
+    struct Space {
+        size_t size;
+        c10::DataPtr bytes;
+    };
+    Space take(size_t size);
+    void give_back(Space space);
+
+  private:
+    std::mutex mutex_; // over idle_
+    std::vector<Space> idle_;
+};
+
 class Chain
 {
   public:
-    // Can this node be part of a chain?
-    static bool takes(const torch::jit::Node &node);
-    // Can it, as well, be anywhere?
-    static bool is_constant(const torch::jit::Node &node);
-    // Of nodes that are taken, and constants.
+    // Of nodes that can be chained, and constants.
     explicit Chain(std::shared_ptr<torch::jit::Graph> graph);
     // As the graph would.
     std::vector<at::Tensor> run(const std::vector<at::Tensor> &inputs);
@@ -29,7 +43,7 @@ class Chain
     using Forms = std::vector<dnnl::memory::desc>;
     using Ids = std::unordered_map<const Value *, Plan::Id>;
     struct Step {
-        const Node *node; // a convolution, a pool, prelu, relu or an addition
+        const Node *node;           // a convolution, a pool, prelu, relu or an addition
         const Value *x, *other, *y; // other: what is added, or none
         bool relu;                  // behind a convolution
         std::shared_ptr<Constant> weights, bias;
@@ -68,6 +82,7 @@ class Chain
     std::unordered_map<const Value *, const Value *> same_; // tensors that have two names
     std::unordered_map<const Value *, size_t> uses_;        // by steps and as outputs
     dnnl::engine engine_;
+    Spaces spaces_;
     std::mutex mutex_; // over constants and prepared_
     std::vector<std::shared_ptr<const Prepared>> prepared_;
 };

@@ -1,6 +1,7 @@
 #include "backend/torch/fuse.h"
 
 #include "backend/torch/chain.h"
+#include "backend/torch/nodes.h"
 
 #include <torch/csrc/jit/runtime/custom_operator.h>
 #include <torch/csrc/jit/runtime/operator.h>
@@ -46,9 +47,8 @@ torch::jit::Operation make_operation(const Node *node)
 
 void register_operation()
 {
-    static torch::jit::RegisterOperators registered(
-        {torch::jit::Operator(Symbol::fromQualString(OPERATION), make_operation,
-                              c10::AliasAnalysisKind::CONSERVATIVE)});
+    static torch::jit::RegisterOperators registered({torch::jit::Operator(
+        Symbol::fromQualString(OPERATION), make_operation, c10::AliasAnalysisKind::CONSERVATIVE)});
 }
 
 // ---- rewriting
@@ -58,7 +58,7 @@ using Run = std::vector<Node *>; // nodes that follow one another, but for const
 bool has_convolution(const Run &run)
 {
     for (const Node *node : run)
-        if (node->kind() == Symbol::fromQualString("prim::mkldnn_convolution"))
+        if (is(*node, "prim::mkldnn_convolution"))
             return true;
     return false;
 }
@@ -67,9 +67,9 @@ std::vector<Run> find_runs(Graph &graph)
 {
     std::vector<Run> runs(1);
     for (Node *node : graph.nodes()) {
-        if (Chain::takes(*node))
+        if (can_chain(*node))
             runs.back().push_back(node);
-        else if (!Chain::is_constant(*node))
+        else if (!is_constant(*node))
             runs.emplace_back();
     }
     return runs;
@@ -104,7 +104,7 @@ class Copy
         auto found = copies_.find(value);
         if (found != copies_.end())
             return found->second;
-        if (Chain::is_constant(*value->node()))
+        if (is_constant(*value->node()))
             return copies_[value] = copy_of_constant(value);
         inputs.push_back(value);
         return copies_[value] = graph->addInput()->setType(value->type());

@@ -9,8 +9,8 @@ namespace fm
 
 // Puts one chain (chain.h) in the place of each stretch of convolutions, pools, sums and
 // rectifiers. The network computes the same. libtorch 1.13 prepares every one of them anew at every
-// call, which takes a small network a fifth of its time, and has no form of a convolution that also
-// adds and rectifies for oneDNN's own layout.
+// call, which takes a network a seventh of its time or more, and has no form of a convolution that
+// also adds and rectifies for oneDNN's own layout.
 void fuse(torch::jit::Graph &graph);
 
 } // namespace fm

@@ -41,7 +41,8 @@ const ideep::tensor &Constant::in(const memory::desc &form)
     for (const ideep::tensor &made : forms_)
         if (made.get_desc() == form)
             return made;
-    ideep::tensor made(ideep::tensor::desc(form), forms_.front().get_engine()), original = forms_.front();
+    ideep::tensor made(ideep::tensor::desc(form), forms_.front().get_engine()),
+        original = forms_.front();
     dnnl::stream stream(original.get_engine());
     dnnl::reorder(original, made).execute(stream, original, made);
     stream.wait();
@@ -70,14 +71,14 @@ Plan::Id Plan::working(const memory::desc &form)
 }
 
 Plan::Id Plan::step(const dnnl::primitive_desc_base &description, dnnl::primitive primitive,
-                    std::vector<std::pair<int, Id>> arguments, Id begin)
+                    std::vector<std::pair<int, Id>> arguments, Id begin, bool in_place)
 {
     const memory::desc scratch = description.scratchpad_desc();
     const Id result = working(description.dst_desc());
     arguments.push_back({DNNL_ARG_DST, result});
     if (scratch.get_size() > 0)
         arguments.push_back({DNNL_ARG_SCRATCHPAD, working(scratch)});
-    steps_.push_back({std::move(primitive), std::move(arguments), result, begin});
+    steps_.push_back({std::move(primitive), std::move(arguments), result, begin, in_place});
     return result;
 }
 
@@ -118,12 +119,12 @@ Plan::Id Plan::convolution(Id x, const Window &window, Constant &weights, Consta
         behind.append_sum(1);
     if (relu)
         behind.append_eltwise(1, algorithm::eltwise_relu, 0, 0);
-    // A description of no bias means that there is none.
+    // A description of no bias means that there is none. "forward_inference" would get other
+    // kernels, which are no faster for one face, and take a seventh longer for eight.
     const dnnl::convolution_forward::primitive_desc description(
-        {prop_kind::forward_inference, algorithm::convolution_direct,
-         any_form(from.dims(), type_of(from)), any_form(kernel, type_of(by)),
-         bias ? bias->form() : memory::desc(), any_form(out, type_of(from)), window.stride,
-         window.before, window.after},
+        {prop_kind::forward, algorithm::convolution_direct, any_form(from.dims(), type_of(from)),
+         any_form(kernel, type_of(by)), bias ? bias->form() : memory::desc(),
+         any_form(out, type_of(from)), window.stride, window.before, window.after},
         attributes(behind), engine_);
     std::vector<std::pair<int, Id>> arguments = {
         {DNNL_ARG_SRC, as(x, description.src_desc())},
@@ -147,11 +148,12 @@ Plan::Id Plan::pool(Id x, const Window &window, algorithm algorithm)
 
 Plan::Id Plan::add(Id a, Id b)
 {
+    if (form(a).get_size() < form(b).get_size()) // the second is the one that is repeated
+        std::swap(a, b);
     const memory::desc to = form(a);
     const dnnl::binary::primitive_desc description({algorithm::binary_add, to, form(b), to},
                                                    attributes(), engine_);
-    return step(description, dnnl::binary(description),
-                {{DNNL_ARG_SRC_0, a}, {DNNL_ARG_SRC_1, b}});
+    return step(description, dnnl::binary(description), {{DNNL_ARG_SRC_0, a}, {DNNL_ARG_SRC_1, b}});
 }
 
 Plan::Id Plan::relu(Id x)
@@ -159,7 +161,7 @@ Plan::Id Plan::relu(Id x)
     const dnnl::eltwise_forward::primitive_desc description(
         {prop_kind::forward_inference, algorithm::eltwise_relu, form(x), 0, 0}, attributes(),
         engine_);
-    return step(description, dnnl::eltwise_forward(description), {{DNNL_ARG_SRC, x}});
+    return step(description, dnnl::eltwise_forward(description), {{DNNL_ARG_SRC, x}}, x, true);
 }
 
 Plan::Id Plan::prelu(Id x, Constant &slope)
@@ -168,8 +170,10 @@ Plan::Id Plan::prelu(Id x, Constant &slope)
     const dnnl::prelu_forward::primitive_desc description(
         {prop_kind::forward_inference, form(x), any_form(given.dims(), type_of(given))},
         attributes(), engine_);
-    return step(description, dnnl::prelu_forward(description),
-                {{DNNL_ARG_SRC, x}, {DNNL_ARG_WEIGHTS, constant(slope, description.weights_desc())}});
+    return step(
+        description, dnnl::prelu_forward(description),
+        {{DNNL_ARG_SRC, x}, {DNNL_ARG_WEIGHTS, constant(slope, description.weights_desc())}}, x,
+        true);
 }
 
 Plan::Id Plan::output(Id x, bool plain)
@@ -239,13 +243,17 @@ void Plan::note_last_uses()
 }
 
 // May the step write over what its result begins with? Not if that is needed later, or is read by
-// the step itself.
+// a step that cannot work in place.
 bool Plan::takes_over(const Step &step, size_t number) const
 {
+    if (step.begin == NONE)
+        return false;
     const Tensor &begin = tensors_[step.begin];
     if (begin.where != Tensor::SPACE || begin.last_use > number ||
-        tensors_[step.result].where != Tensor::SPACE)
+        tensors_[step.result].where != Tensor::SPACE || begin.form != tensors_[step.result].form)
         return false;
+    if (step.in_place)
+        return true;
     for (const auto &argument : step.arguments)
         if (argument.second == step.begin)
             return false;
@@ -254,23 +262,21 @@ bool Plan::takes_over(const Step &step, size_t number) const
 
 void Plan::place(const Step &step, size_t number, Space &space)
 {
-    Tensor &result = tensors_[step.result];
-    const bool over = step.begin != NONE && takes_over(step, number);
+    const bool over = takes_over(step, number);
+    std::vector<Id> used = {step.result};
     if (over)
-        result.at = tensors_[step.begin].at;
-    for (const auto &argument : step.arguments) {
-        Tensor &tensor = tensors_[argument.second];
-        if (tensor.where == Tensor::SPACE && tensor.at == SIZE_MAX)
-            tensor.at = space.take(tensor.form.get_size());
-    }
-    for (const auto &argument : step.arguments) {
-        const Tensor &tensor = tensors_[argument.second];
-        if (tensor.where == Tensor::SPACE && tensor.last_use == number)
-            space.give_back(tensor.at);
-    }
-    if (step.begin != NONE && !over && tensors_[step.begin].where == Tensor::SPACE &&
-        tensors_[step.begin].last_use == number)
-        space.give_back(tensors_[step.begin].at);
+        tensors_[step.result].at = tensors_[step.begin].at;
+    else if (step.begin != NONE)
+        used.push_back(step.begin);
+    for (const auto &argument : step.arguments)
+        if (!(over && argument.second == step.begin))
+            used.push_back(argument.second);
+    for (Id id : used)
+        if (tensors_[id].where == Tensor::SPACE && tensors_[id].at == SIZE_MAX)
+            tensors_[id].at = space.take(tensors_[id].form.get_size());
+    for (Id id : used)
+        if (tensors_[id].where == Tensor::SPACE && tensors_[id].last_use <= number)
+            space.give_back(tensors_[id].at);
 }
 
 void Plan::finish()
@@ -281,13 +287,14 @@ void Plan::finish()
     for (size_t i = 0; i < steps_.size(); i++) {
         Step &step = steps_[i];
         place(step, i, space);
-        if (step.begin != NONE && !takes_over(step, i)) {
+        if (step.begin != NONE && !step.in_place && !takes_over(step, i)) {
             const memory::desc &form = tensors_[step.begin].form;
             const dnnl::reorder::primitive_desc copy(engine_, form, engine_, form, attributes());
             steps.push_back({dnnl::reorder(copy),
                              {{DNNL_ARG_FROM, step.begin}, {DNNL_ARG_TO, step.result}},
                              step.result,
-                             NONE});
+                             NONE,
+                             false});
         }
         steps.push_back(std::move(step));
     }
@@ -307,7 +314,8 @@ std::unique_ptr<Plan::Call> Plan::make_call() const
     for (const Step &step : steps_) {
         call->arguments.emplace_back();
         for (const auto &argument : step.arguments)
-            call->arguments.back().insert({argument.first, call->tensors[argument.second]});
+            call->arguments.back().push_back(
+                {argument.first, call->tensors[argument.second].get()});
     }
     return call;
 }
@@ -332,12 +340,16 @@ void Plan::run(const std::vector<void *> &inputs, const std::vector<void *> &out
             call->tensors[i].set_data_handle(inputs[tensor.at]);
         else if (tensor.where == Tensor::OUTPUT)
             call->tensors[i].set_data_handle(outputs[tensor.at]);
-        else if (tensor.where == Tensor::SPACE)
+        else if (tensor.where == Tensor::SPACE && call->space != space)
             call->tensors[i].set_data_handle(static_cast<char *>(space) + tensor.at);
     }
+    call->space = space;
     dnnl::stream stream(engine_);
     for (size_t i = 0; i < steps_.size(); i++)
-        steps_[i].primitive.execute(stream, call->arguments[i]);
+        dnnl::error::wrap_c_api(dnnl_primitive_execute(steps_[i].primitive.get(), stream.get(),
+                                                       static_cast<int>(call->arguments[i].size()),
+                                                       call->arguments[i].data()),
+                                "could not compute a step of the network");
     stream.wait();
     std::lock_guard<std::mutex> lock(mutex_);
     idle_.push_back(std::move(call));

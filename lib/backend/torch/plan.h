@@ -5,7 +5,6 @@
 #include <ideep.hpp>
 #include <memory>
 #include <mutex>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -46,7 +45,8 @@ class Plan
 
     Id input(const dnnl::memory::desc &form);
     // Of the right size, weights have their groups as a dimension of their own.
-    Id convolution(Id x, const Window &window, Constant &weights, Constant *bias, Id sum, bool relu);
+    Id convolution(Id x, const Window &window, Constant &weights, Constant *bias, Id sum,
+                   bool relu);
     Id pool(Id x, const Window &window, dnnl::algorithm algorithm);
     Id add(Id a, Id b);
     Id relu(Id x);
@@ -80,12 +80,14 @@ class Plan
         dnnl::primitive primitive;
         std::vector<std::pair<int, Id>> arguments;
         Id result;
-        Id begin; // what the result holds before the step, or NONE
+        Id begin;      // what the result holds before the step, or NONE
+        bool in_place; // `begin` is what the step reads: only a chance to save room
     };
     // What oneDNN wants anew in every thread.
     struct Call {
         std::vector<dnnl::memory> tensors;
-        std::vector<std::unordered_map<int, dnnl::memory>> arguments;
+        std::vector<std::vector<dnnl_exec_arg_t>> arguments; // of every step
+        const void *space = nullptr;                         // where the tensors are
     };
     class Space;
 
@@ -93,7 +95,7 @@ class Plan
     Id working(const dnnl::memory::desc &form);
     Id as(Id x, const dnnl::memory::desc &form);
     Id step(const dnnl::primitive_desc_base &description, dnnl::primitive primitive,
-            std::vector<std::pair<int, Id>> arguments, Id begin = NONE);
+            std::vector<std::pair<int, Id>> arguments, Id begin = NONE, bool in_place = false);
     static dnnl::memory::dims size_behind(const dnnl::memory::dims &in, int64_t channels,
                                           const Window &window);
     void note_last_uses();
