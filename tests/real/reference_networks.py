@@ -53,15 +53,16 @@ class OddChannels(nn.Module):
 
 
 class TwoConvolutions(nn.Module):
-    """Either could take the sum; one value is added to itself."""
+    """Either could take the sum; what is added is what is read; one value is added to itself."""
 
     def __init__(self):
         super().__init__()
-        self.a, self.b, self.c = conv(3, 8), conv(3, 8), conv(8, 8)
+        self.a, self.b, self.c = conv(3, 16), conv(3, 16), conv(16, 16)
 
     def forward(self, x):
         y = self.a(x) + self.b(x)
         y = self.c(y) + self.c(y)
+        y = self.c(y) + y
         return F.relu(y + y).flatten(1)
 
 
