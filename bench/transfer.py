@@ -60,11 +60,12 @@ def main():
     parser.add_argument("--data", default="lfw,orl")
     parser.add_argument("--only", default=",".join(KINDS))
     parser.add_argument("--epochs", default="20")
+    parser.add_argument("--aligned", action="store_true", help="without detection")
     options = parser.parse_args()
     print(json.dumps(machine.describe()), flush=True)
     for name in options.data.split(","):
         images, train, test = {"lfw": lfw, "orl": orl}[name]()
-        more = [] if name == "lfw" else ["--min-face", "24"]
+        more = ["--aligned"] if options.aligned else []
         with tempfile.TemporaryDirectory(prefix="facematch-transfer-") as place:
             train = lay_out(f"{place}/train", images, train)
             test = lay_out(f"{place}/test", images, test)
