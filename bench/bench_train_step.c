@@ -6,6 +6,7 @@
  * one of each person. For each line that it reads it trains STEPS steps and prints their
  * milliseconds, on one line. */
 #include <facematch/facematch.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,6 +106,8 @@ int main(int argc, char **argv)
                         "STEPS\n");
         return 2;
     }
+    mallopt(M_MMAP_THRESHOLD, 32 << 20); /* as facematch train does */
+    mallopt(M_TRIM_THRESHOLD, 1 << 30);
     b.trainer = make(argv);
     while (fgets(line, sizeof line, stdin)) {
         b.last_ms = now_ms();
