@@ -38,7 +38,8 @@ class Error(C.Structure):
 class SessionOptions(C.Structure):
     _fields_ = [("struct_size", C.c_uint32), ("precision", C.c_int32), ("detector", C.c_void_p),
                 ("threads", C.c_int32), ("flip", C.c_int32), ("min_face_px", C.c_int32),
-                ("max_faces", C.c_int32), ("selection", C.c_int32), ("min_score", C.c_float)]
+                ("max_faces", C.c_int32), ("selection", C.c_int32), ("min_score", C.c_float),
+                ("liveness", C.c_void_p)]
 
 
 class Face(C.Structure):
@@ -61,7 +62,9 @@ class Report(C.Structure):
 class EnrollOptions(C.Structure):
     _fields_ = [("struct_size", C.c_uint32), ("aligned", C.c_int32), ("display_name", C.c_char_p),
                 ("metadata_json", C.c_char_p), ("label", C.c_char_p), ("has_quality", C.c_int32),
-                ("quality", C.c_float), ("gate", C.c_void_p), ("report", C.POINTER(Report))]
+                ("quality", C.c_float), ("gate", C.c_void_p), ("report", C.POINTER(Report)),
+                ("liveness_options", C.c_void_p), ("liveness", C.c_int32),
+                ("reserved", C.c_int32)]
 
 
 class Match(C.Structure):
