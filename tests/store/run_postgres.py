@@ -43,7 +43,8 @@ class GalleryOptions(C.Structure):
 
 class IdentifyOptions(C.Structure):
     _fields_ = [("struct_size", C.c_uint32), ("use_threshold", C.c_int32), ("fpir", C.c_double),
-                ("threshold", C.c_float), ("aligned", C.c_int32), ("score", C.c_int32)]
+                ("threshold", C.c_float), ("aligned", C.c_int32), ("score", C.c_int32),
+                ("liveness", C.c_int32), ("liveness_options", C.c_void_p)]
 
 
 class Match(C.Structure):
