@@ -3,6 +3,7 @@
  *
  * The bytes are opened four times: for management, and with the model that the seeds are pinned to;
  * each without a key, and with the one that a seed is sealed with. */
+#include "../place.h"
 #include "backend/model.h"
 #include <facematch/gallery.h>
 #include <float.h>
@@ -75,9 +76,7 @@ static void search_and_change(fm_gallery *gallery)
 static const char *file_name(void)
 {
     static char name[64];
-    /* in memory where that can be had: every run flushes the file to the disk several times */
-    snprintf(name, sizeof name, "%s/facematch-fuzz-%ld.fmg",
-             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp", (long)getpid());
+    snprintf(name, sizeof name, "%s/facematch-fuzz-%ld.fmg", fm_test_place(), (long)getpid());
     return name;
 }
 

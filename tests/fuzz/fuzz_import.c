@@ -3,6 +3,7 @@
  *
  * The gallery and the file are in memory where the system has it, since nothing here is about
  * disks. */
+#include "../place.h"
 #include "backend/model.h"
 #include "core/json.h"
 #include "core/memory.h"
@@ -31,7 +32,7 @@ static fm_model *embedder(void)
 
 static void name_files(void)
 {
-    const char *folder = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+    const char *folder = fm_test_place();
     long pid = (long)getpid();
     snprintf(gallery_name, sizeof gallery_name, "%s/facematch-fuzz-%ld.fmg", folder, pid);
     snprintf(file_name, sizeof file_name, "%s/facematch-fuzz-%ld.jsonl", folder, pid);

@@ -24,7 +24,7 @@ from c_structs import abi  # noqa: E402
 
 OK, SKIPPED, READ_ONLY = 0, 77, 3
 SHARDS, DIM, K = 3, 128, 5
-KILLS, PATIENCE_S = 20, 60
+PATIENCE_S = 60
 MODEL = (b'FMFAKE1\n{"format":1,"name":"store","kind":"embedder","family":"softmax",'
          b'"input":{"width":32,"height":32,"order":"RGB","mean":[127.5,127.5,127.5],'
          b'"std":[128,128,128]},"alignment":{"points":[[10,12],[22,12],[16,18],[11,24],[21,24]],'
@@ -210,14 +210,14 @@ class Killed(Case):
         print(f"{len(victims)} kills among {len(writer.stored)} people", file=sys.stderr)
 
     def test_one_server(self):
-        self.enrol_and_kill(self.databases(1)[0], KILLS * [0])
+        self.enrol_and_kill(self.databases(1)[0], options.kills * [0])
 
     def test_any_of_four(self):
         main, *shards = self.databases(1 + SHARDS)
         self.run_program(program("store_writer"), "write", main, "1")
         self.run_program(program("store_writer"), "shard", main, *shards)
         dice = random.Random(2)
-        self.enrol_and_kill(main, [dice.randrange(1 + SHARDS) for _ in range(KILLS)])
+        self.enrol_and_kill(main, [dice.randrange(1 + SHARDS) for _ in range(options.kills)])
 
 
 class Sharded(Case):
@@ -361,6 +361,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--programs", default="build/bin", help="the folder of store_writer")
     parser.add_argument("--library", help="libfacematch_fake.so; only Suites and Killed do without")
+    parser.add_argument("--kills", type=int, default=20, help="of servers, in each of two tests")
     options, rest = parser.parse_known_args()
     try:
         packages()

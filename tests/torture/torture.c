@@ -1,4 +1,5 @@
 #include "torture.h"
+#include "../place.h"
 #include "backend/fake.h"
 #include <dirent.h>
 #include <math.h>
@@ -102,13 +103,9 @@ void torture_who(fm_gallery *gallery, const float *vector, char out[FM_ID_MAX + 
     *template_id = count ? match.template_id : 0;
 }
 
-/* In memory where that can be had: what is tried is not the disk. TMPDIR says otherwise. */
 void torture_folder_make(torture_folder *folder)
 {
-    const char *place = getenv("TMPDIR");
-    if (!place)
-        place = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
-    snprintf(folder->path, sizeof folder->path, "%s/facematch-torture-XXXXXX", place);
+    snprintf(folder->path, sizeof folder->path, "%s/facematch-torture-XXXXXX", fm_test_place());
     CHECK(mkdtemp(folder->path), "no folder");
     snprintf(folder->gallery, sizeof folder->gallery, "%s/people.fmg", folder->path);
 }

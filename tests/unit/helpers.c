@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "../place.h"
 #include "helpers.h"
 #include <dirent.h>
 #include <math.h>
@@ -46,8 +47,9 @@ void fm_assert_message(const fm_error *err, const char *part)
 
 int fm_test_folder_make(fm_test_folder *folder)
 {
-    strcpy(folder->path, "/tmp/facematch-test-XXXXXX");
-    return mkdtemp(folder->path) ? 0 : -1;
+    int length =
+        snprintf(folder->path, sizeof folder->path, "%s/facematch-test-XXXXXX", fm_test_place());
+    return length > 0 && (size_t)length < sizeof folder->path && mkdtemp(folder->path) ? 0 : -1;
 }
 
 static size_t for_each_file(const fm_test_folder *folder, int (*visit)(const char *path))
@@ -135,6 +137,11 @@ fm_status fm_test_shard(const char *uri, const fm_model *model, const char *shar
         status = fm_gallery_shard(gallery, servers, count, NULL, NULL, err);
     fm_gallery_close(gallery);
     return status == FM_E_EXISTS ? FM_OK : status;
+}
+
+uint32_t fm_test_many(uint32_t n, uint32_t few)
+{
+    return getenv("FM_TEST_FEW") ? few : n;
 }
 
 uint32_t fm_test_random(uint32_t *state)

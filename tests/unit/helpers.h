@@ -14,9 +14,9 @@ void fm_assert_status(fm_status got, fm_status want, const fm_error *err);
 /* Fails when the message lacks `part`. */
 void fm_assert_message(const fm_error *err, const char *part);
 
-/* A new folder for files of a test, and its removal with all files directly inside. */
+/* A new folder for files of a test (place.h), and its removal with all files directly inside. */
 typedef struct fm_test_folder {
-    char path[64];
+    char path[128];
 } fm_test_folder;
 
 int fm_test_folder_make(fm_test_folder *folder); /* 0, or -1 */
@@ -35,6 +35,10 @@ void fm_test_gallery(char *out, size_t size, const fm_test_folder *folder, const
 /* Make the gallery, and shard it before it is used; a no-op without shards or a model, and when
  * this was done before. */
 fm_status fm_test_shard(const char *uri, const fm_model *model, const char *shards, fm_error *err);
+
+/* n, or fewer where FM_TEST_FEW is set: under valgrind, which takes 30 times as long, and is asked
+ * about memory, not about files that have seen much. */
+uint32_t fm_test_many(uint32_t n, uint32_t few);
 
 /* The next number of a fixed sequence; start with any *state. */
 uint32_t fm_test_random(uint32_t *state);

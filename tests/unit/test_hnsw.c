@@ -562,5 +562,6 @@ int main(void)
         };
         return cmocka_run_group_tests(refused, NULL, NULL);
     }
+    cmocka_set_test_filter(getenv("FM_TEST_ONLY"));
     return cmocka_run_group_tests(tests, make_faces, NULL);
 }

@@ -33,6 +33,7 @@ enum { DIM = 16, PEOPLE = 200, PIECE = 16, LARGEST_FILE = 8 << 20 };
     "\"training_data\":\"none\"}"
 
 static fm_error err = {sizeof err, 0, ""};
+static uint32_t people; /* most tests make so many of them; set by main */
 static fm_model *model, *other_model;
 static fm_test_folder folder;
 static char path[128];
@@ -486,7 +487,7 @@ static void count_pieces(const unsigned char *bytes, size_t size, void *user)
 static size_t float_runs_in_files(void)
 {
     pieces p = {malloc(PEOPLE * DIM * sizeof(uint64_t)), 0, 0};
-    for (uint32_t i = 0; i < PEOPLE; i++)
+    for (uint32_t i = 0; i < people; i++)
         for (int at = 0; at + PIECE / 4 <= DIM; at++)
             memcpy(&p.heads[p.count++], vector(i) + at, sizeof *p.heads);
     qsort(p.heads, p.count, sizeof *p.heads, compare_heads);
@@ -513,16 +514,16 @@ static void test_seal_leaves_nothing_plain(void **state)
     for (int sealed = 0; sealed < 2; sealed++) {
         fm_gallery *gallery;
         if (sealed)
-            make_people(PEOPLE);
+            make_people(people);
         gallery = open_under(under[sealed]);
-        for (uint32_t i = sealed ? PEOPLE : 0; i < PEOPLE + 5; i++)
+        for (uint32_t i = sealed ? people : 0; i < people + 5; i++)
             add_person(gallery, i);
         for (int closed = 0; closed < 2; closed++) { /* with its log, and without */
             assert_true(sealed ? float_runs_in_files() == 0
-                               : float_runs_in_files() >= PEOPLE * (DIM - PIECE / 4 + 1));
+                               : float_runs_in_files() >= people * (DIM - PIECE / 4 + 1));
             for (size_t i = 0; i < 4; i++)
                 assert_int_equal(anywhere(parts[i], strlen(parts[i])), !sealed);
-            for (uint32_t i = 0; i < PEOPLE; i += 40)
+            for (uint32_t i = 0; i < people; i += 40)
                 expect_texts(i, !sealed);
             if (!closed)
                 fm_gallery_close(gallery);
@@ -921,7 +922,7 @@ static void test_seal_exported_files(void **state)
     fm_gallery *from, *plain, *sealed;
     (void)state;
     fm_test_path(file, sizeof file, &folder, "people.sealed");
-    make_people(PEOPLE);
+    make_people(people);
     from = open_under(&key);
     ok(export_under(from, file, &new_key));
     assert_false(anywhere("person-number", 13));
@@ -934,7 +935,7 @@ static void test_seal_exported_files(void **state)
     ok(import_under(sealed, file, &new_key));
     assert_false(anywhere("person-number", 13));
     ok(import_under(plain, file, &new_key));
-    for (uint32_t i = 0; i < PEOPLE; i += 13) {
+    for (uint32_t i = 0; i < people; i += 13) {
         check_person(plain, i);
         check_person(sealed, i);
     }
@@ -1107,5 +1108,6 @@ int main(void)
         TEST(test_seal_created_by_many_at_once),
         TEST(test_seal_without_memory),
     };
+    people = fm_test_many(PEOPLE, 40);
     return cmocka_run_group_tests(tests, load_models, free_models);
 }
