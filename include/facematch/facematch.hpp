@@ -114,7 +114,7 @@ public:
         check();
         return *value_;
     }
-    T &&value() &&
+    T value() && // no reference: for (auto &face : session.detect(photo).value()) would outlive it
     {
         check();
         return std::move(*value_);
@@ -127,7 +127,7 @@ public:
     /** The value, where has_value() was asked before. */
     T &operator*() & noexcept { return *value_; }
     const T &operator*() const & noexcept { return *value_; }
-    T &&operator*() && noexcept { return std::move(*value_); }
+    T operator*() && { return std::move(*value_); }
     T *operator->() noexcept { return &*value_; }
     const T *operator->() const noexcept { return &*value_; }
 

@@ -12,7 +12,7 @@ from . import _abi
 from ._convert import Floats, choice, floats, options, pointer, read, sized
 from ._handle import ConfinedHandle, new
 from .enums import LivenessPolicy, Precision, Selection, Status
-from .errors import NotFoundError, RefusedError, attempt
+from .errors import InvalidArgumentError, NotFoundError, RefusedError, attempt
 from .image import Image, ImageLike, all_shown, shown
 from .liveness import LivenessLimits
 from .model import Model, not_live_told, verify_options
@@ -152,16 +152,20 @@ class Session(ConfinedHandle):
             attempt("fm_liveness", session, photo, given(face), ctypes.byref(made), ctypes.byref(out))
         return read(LivenessResult, out)
 
-    def liveness_batch(self, images: Sequence[ImageLike],
-                       limits: LivenessLimits | None = None) -> list[LivenessResult | None]:
-        """One face of each of several frames, in shared forward passes; None where there is none."""
+    def liveness_batch(self, images: Sequence[ImageLike], limits: LivenessLimits | None = None,
+                       faces: Sequence[Face] | None = None) -> list[LivenessResult | None]:
+        """One face of each of several frames, in shared forward passes; None where there is none. `faces`, one for
+        each frame, are those that are meant."""
+        if faces is not None and len(faces) != len(images):
+            raise InvalidArgumentError(f"{len(faces)} faces for {len(images)} frames")
         made = (limits or LivenessLimits())._struct()
+        meant = None if faces is None else (_abi.fm_face * len(faces))(*[face._struct() for face in faces])
         out = (_abi.fm_liveness_result * len(images))()
         for one in out:
             one.struct_size = ctypes.sizeof(one)
         statuses = np.zeros(len(images), np.int32)
         with all_shown(images) as photos, self._use() as session:
-            attempt("fm_liveness_batch", session, photos, len(images), None, ctypes.byref(made), out,
+            attempt("fm_liveness_batch", session, photos, len(images), meant, ctypes.byref(made), out,
                     ctypes.sizeof(_abi.fm_liveness_result), pointer(statuses, ctypes.c_int32))
         return [read(LivenessResult, one) if status == Status.OK else None for one, status in zip(out, statuses)]
 

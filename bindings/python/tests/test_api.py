@@ -497,6 +497,10 @@ class Liveness(FakeCase):
         self.assertGreater(live.score, spoof.score)
         self.assertEqual(self.checking.liveness_batch([self.frame(255), draw(1, None), self.frame(0)]),
                          [live, None, spoof])
+        self.assertEqual(self.checking.liveness_batch([self.frame(255), self.frame(0)], faces=[live.face, live.face])[1],
+                         self.checking.liveness(self.frame(0), live.face))
+        with self.assertRaisesRegex(errors.InvalidArgumentError, "1 faces for 2 frames"):
+            self.checking.liveness_batch([self.frame(255), self.frame(0)], faces=[live.face])
         small = self.checking.liveness(self.frame(255), limits=fm.LivenessLimits(min_size_px=200))
         self.assertEqual((small.verdict, small.reason, small.limit),
                          (fm.LivenessVerdict.UNCERTAIN, fm.LivenessReason.TOO_SMALL, 200))
