@@ -26,6 +26,10 @@
 #ifndef FACEMATCH_FACEMATCH_HPP
 #define FACEMATCH_FACEMATCH_HPP
 
+#if defined(__cplusplus) && __cplusplus < 201703L
+#error "facematch.hpp needs C++17: compile with -std=c++17 or later, or use facematch.h"
+#endif
+
 #include "facematch.h"
 
 #include <cstddef>

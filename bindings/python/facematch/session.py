@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from . import _abi
 from ._convert import Floats, choice, floats, options, pointer, read, sized
-from ._handle import ConfinedHandle, new
+from ._handle import ConfinedHandle, new, use_optional
 from .enums import LivenessPolicy, Precision, Selection, Status
 from .errors import InvalidArgumentError, NotFoundError, RefusedError, attempt
 from .image import Image, ImageLike, all_shown, shown
@@ -61,15 +61,17 @@ class Session(ConfinedHandle):
     _name = "session"
 
     def __init__(self, embedder: Model | None = None, detector: Model | None = None,
-                 liveness: Model | None = None, *, precision: Precision | str | None = None, threads: int | None = None, flip: bool = False,
-                 min_face_px: int | None = None, max_faces: int | None = None,
-                 selection: Selection | str | None = None, min_score: float | None = None) -> None:
+                 liveness: Model | None = None, *, precision: Precision | str | None = None,
+                 threads: int | None = None, flip: bool = False, min_face_px: int | None = None,
+                 max_faces: int | None = None, selection: Selection | str | None = None,
+                 min_score: float | None = None) -> None:
         made = options(_abi.fm_session_options, threads=threads, flip=flip, min_face_px=min_face_px,
-                       max_faces=max_faces, min_score=min_score,
+                       max_faces=max_faces, min_score=min_score or None,
                        precision=None if precision is None else choice(Precision, precision, "precision"),
                        selection=None if selection is None else choice(Selection, selection, "selection"))
         out = new(_abi.fm_session)
-        with used(embedder) as first, used(detector) as second, used(liveness) as third:
+        with use_optional(embedder, "model") as first, use_optional(detector, "model") as second, \
+                use_optional(liveness, "model") as third:
             if second is not None:
                 made.detector = second
             if third is not None:
@@ -179,20 +181,6 @@ class Session(ConfinedHandle):
         with shown(a) as first, shown(b) as second, self._use() as session, not_live_told(out):
             attempt("fm_verify", session, first, second, ctypes.byref(made), ctypes.byref(out))
         return read(Verification, out)
-
-
-class used:
-    """The pointer of a handle or NULL, for one call."""
-
-    def __init__(self, handle: Any) -> None:
-        self._context = None if handle is None else handle._use()
-
-    def __enter__(self) -> Any:
-        return self._context.__enter__() if self._context else None
-
-    def __exit__(self, *error: Any) -> None:
-        if self._context:
-            self._context.__exit__(*error)
 
 
 def given(face: Face | None) -> Any:
