@@ -34,6 +34,12 @@ typedef struct fmi_liveness_score {
     float crop;  /* side of the smallest crop over the side that its net asks for */
 } fmi_liveness_score;
 
+/* liveness.c: the share of the class "live" in what a network gives, 0..1 */
+double fmi_liveness_probability(const fmi_manifest *manifest, const float *output);
+/* liveness.c: what each network looks at of a face, as it goes into it, in 8 bits and RGB;
+ * untouched on failure */
+fm_status fmi_liveness_crops(const fmi_manifest *manifest, const fm_image *image,
+                             const fm_face *face, fmi_crops *out, fm_error *err);
 /* liveness.c: n faces, one of each image; they overlap the image and are finite */
 fm_status fmi_liveness_scores(fm_session *session, const fm_image *const *images,
                               const fm_face *faces, size_t n, fmi_liveness_score *out,
