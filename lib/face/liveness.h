@@ -20,6 +20,9 @@ const char *fmi_liveness_reason_name(fm_liveness_reason reason);
  * and no thresholds); FM_E_LIMIT. */
 fm_status fmi_liveness_lines_draw(fmi_liveness_lines *out, const fm_model *model,
                                   const fm_liveness_options *options, fm_error *err);
+/* liveness_verdict.c: body of fm_liveness_thresholds */
+fm_status fmi_liveness_thresholds(const char *calibration, const fm_liveness_options *options,
+                                  float *live_score, float *spoof_score, fm_error *err);
 /* liveness_verdict.c: by the score alone; the reason is BETWEEN or NONE */
 void fmi_liveness_decide(const fmi_liveness_lines *lines, float score, fm_liveness_verdict *verdict,
                          fm_liveness_reason *reason);

@@ -104,12 +104,12 @@ static fm_status derive_manifest(fm_trainer *t, fm_error *err)
 {
     fmi_manifest *m = &t->manifest;
     *m = t->model->manifest;
-    memcpy(t->members, m->embedding.members, m->embedding.count * sizeof *t->members);
-    m->embedding.members = t->members;
     memset(&m->calibration, 0, sizeof m->calibration);
     memset(&m->pad, 0, sizeof m->pad);
     if (t->liveness)
         return FM_OK;
+    memcpy(t->members, m->embedding.members, m->embedding.count * sizeof *t->members);
+    m->embedding.members = t->members;
     if (t->options.head_dim > 0)
         m->embedding.dim = t->members[0].dim = t->options.head_dim;
     if (t->options.loss == FM_LOSS_TRIPLET)

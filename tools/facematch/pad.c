@@ -1,8 +1,6 @@
 #include "pad.h"
 
 #include <ctype.h>
-#include <jansson.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -230,37 +228,15 @@ char *pad_calibration(const pad_set *p, const char *dataset, int32_t folds, int3
     return text;
 }
 
-/* As liveness.h has it: the lowest score with few enough attacks, the highest with few enough live
- * faces; and where they cross, they change places. */
-static bool draw_lines(const json_t *points, double apcer, double bpcer, pad_lines *out)
-{
-    double live = NAN, spoof = NAN;
-    for (size_t i = 0; i < json_array_size(points); i++) {
-        const json_t *point = json_array_get(points, i);
-        double score = json_number_value(json_object_get(point, "score"));
-        if (isnan(live) && json_number_value(json_object_get(point, "apcer")) <= apcer)
-            live = score;
-        if (json_number_value(json_object_get(point, "bpcer")) <= bpcer)
-            spoof = score;
-    }
-    *out = (pad_lines){(float)fmax(live, spoof), (float)fmin(live, spoof)};
-    return !isnan(live) && !isnan(spoof);
-}
-
 bool pad_lines_of(const char *calibration, const options *opts, pad_lines *out)
 {
-    double apcer = opts->apcer > 0 ? opts->apcer : 0.05;
-    double bpcer = opts->bpcer > 0 ? opts->bpcer : 0.05;
-    json_t *object = json_loads(calibration, 0, NULL);
-    json_int_t attacks = json_integer_value(json_object_get(object, "attacks"));
-    json_int_t live = json_integer_value(json_object_get(object, "live"));
-    bool ok = apcer * (double)attacks >= 1 && bpcer * (double)live >= 1 &&
-              draw_lines(json_object_get(object, "points"), apcer, bpcer, out);
-    if (!ok)
-        out_error(NULL, FM_E_LIMIT,
-                  "%lld attacks of the rarest kind and %lld live faces are too few for an apcer of "
-                  "%g and a bpcer of %g",
-                  (long long)attacks, (long long)live, apcer, bpcer);
-    json_decref(object);
-    return ok;
+    fm_error err = {sizeof err, 0, ""};
+    fm_liveness_options targets;
+    fm_liveness_options_init(&targets, sizeof targets);
+    targets.apcer = opts->apcer;
+    targets.bpcer = opts->bpcer;
+    if (fm_liveness_thresholds(calibration, &targets, &out->live, &out->spoof, &err) == FM_OK)
+        return true;
+    out_library_error(NULL, &err);
+    return false;
 }
