@@ -1093,6 +1093,23 @@ inline result<std::string> calibrate_liveness(span<const float> scores,
     });
 }
 
+/** Scores of at least live are live, those below spoof are not. */
+struct verdict_thresholds {
+    float live = 0;  /**< never below spoof */
+    float spoof = 0; /**< scores below are those of attacks */
+};
+
+/** fm_liveness_thresholds: those that the text of calibrate_liveness gives. */
+inline result<verdict_thresholds> liveness_thresholds(const std::string &calibration,
+                                                      const fm_liveness_options &options =
+                                                          make<fm_liveness_options>())
+{
+    return detail::answer(verdict_thresholds(), [&](verdict_thresholds &out, fm_error *err) {
+        return fm_liveness_thresholds(detail::text(calibration), &options, &out.live, &out.spoof,
+                                      err);
+    });
+}
+
 /* ---- training ---- */
 
 namespace detail {
@@ -1170,6 +1187,17 @@ public:
                 return detail::refuse(err, "name has a NUL inside");
             return fm_trainer_add_image(get(), photo.get(), detail::text(person), name.c_str(), role,
                                         err);
+        });
+    }
+    /** fm_trainer_add_frame, of a liveness model: shows is FM_FRAME_LIVE, FM_FRAME_ATTACK or a class. */
+    result<void> add_frame(const image &frame, fm_frame_class shows, const std::string &person,
+                           const std::string &name = {}, fm_role role = FM_ROLE_TRAIN)
+    {
+        return detail::done([&](fm_error *err) {
+            if (!detail::text(name))
+                return detail::refuse(err, "name has a NUL inside");
+            return fm_trainer_add_frame(get(), frame.get(), shows, detail::text(person), name.c_str(),
+                                        role, err);
         });
     }
     /** fm_trainer_check: how many photographs seem to be of another person; options.on_finding is told

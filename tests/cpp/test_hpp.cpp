@@ -437,6 +437,19 @@ static void test_evaluation(const world &)
     const std::string table = fm::calibrate_liveness(live_and_not, kinds).value();
     CHECK(table.front() == '{' && table.back() == '}');
     CHECK(fm::calibrate_liveness(live_and_not, {}).status() == FM_E_INVALID_ARGUMENT);
+    std::vector<float> more(20, 0.9F);
+    std::vector<std::int32_t> more_kinds(20, 0);
+    for (std::size_t i = 0; i < 10; i++) {
+        more[i] = 0.1F;
+        more_kinds[i] = 1;
+    }
+    fm_liveness_options lax = fm::make<fm_liveness_options>();
+    lax.apcer = lax.bpcer = 0.2;
+    const std::string larger = fm::calibrate_liveness(more, more_kinds).value();
+    const fm::verdict_thresholds lines = fm::liveness_thresholds(larger, lax).value();
+    CHECK(lines.spoof <= lines.live && lines.live <= 1);
+    CHECK(fm::liveness_thresholds(table).status() == FM_E_LIMIT);
+    CHECK(fm::liveness_thresholds("[]").status() == FM_E_CORRUPT);
     CHECK(fm::calibrate_liveness({live_and_not.data(), 1}, {kinds.data(), 1}).status() ==
           FM_E_STATE);
 }
@@ -509,6 +522,27 @@ static void test_training(const world &w)
 #endif
 }
 
+static void test_training_on_frames(const world &w)
+{
+    fm_trainer_options options = fm::make<fm_trainer_options>();
+    options.people_per_batch = 2;
+    options.photographs_per_person = 2;
+    options.epochs = 1;
+    fm::trainer trainer = fm::trainer::create(world::load(LIVENESS), w.detector, options).value();
+    const frame live(255), spoof(0);
+    for (const char *person : {"anna", "berta"}) {
+        trainer.add_frame(live.shown, FM_FRAME_LIVE, person).value();
+        trainer.add_frame(spoof.shown, FM_FRAME_ATTACK, person, "print.jpg").value();
+    }
+    CHECK(trainer.add_frame(live.shown, 3, "anna").status() == FM_E_INVALID_ARGUMENT);
+    CHECK(trainer.add(live.shown, "anna").status() == FM_E_INVALID_ARGUMENT);
+    const std::string cut("an\0na", 5);
+    CHECK(trainer.add_frame(live.shown, FM_FRAME_LIVE, "anna", cut).status() ==
+          FM_E_INVALID_ARGUMENT);
+    CHECK(trainer.epoch().value().finished);
+    trainer.save(test_path("live.fake")).value();
+}
+
 static void test_training_goes_on(const world &w)
 {
     const std::string path = test_path("run.ckpt");
@@ -563,7 +597,7 @@ int main()
              {test_results, test_handles, test_images, test_models, test_faces, test_embeddings,
               test_liveness, test_liveness_of_several_frames, test_liveness_in_decisions,
               test_gallery, test_transfer_and_keys, test_evaluation, test_training,
-              test_training_goes_on, test_training_mistakes})
+              test_training_on_frames, test_training_goes_on, test_training_mistakes})
             run(test, w);
     }
     remove_test_folder();
