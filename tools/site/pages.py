@@ -1,0 +1,47 @@
+"""pages.py XML PROGRAM OUT: gather the pages of the site, those of docs/ and those that are made, in the folder OUT."""
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from pathlib import Path, PurePosixPath
+
+import command_line
+import reference
+
+ROOT = Path(__file__).resolve().parents[2]
+# Pages from elsewhere in the repository, and what they are called here.
+MOVED = {"CHANGELOG.md": "changes.md", "CONTRIBUTING.md": "contributing.md"}
+LINK = re.compile(r"(\]\()([^)#\s:]+)((?:#[^)]*)?\))")
+
+
+def moved_links(text: str, page: PurePosixPath) -> str:
+    """Links between files of the repository become links between pages; a link to no page is an error."""
+    def replaced(match: re.Match[str]) -> str:
+        target = Path(ROOT / page.parent / match.group(2)).resolve().relative_to(ROOT).as_posix()
+        if target == "README.md":
+            target = "docs/index.md"
+        here = MOVED.get(target) or target.removeprefix("docs/")
+        if not (target in MOVED or target.startswith("docs/") or target.startswith("reference/")):
+            raise SystemExit(f"{page}: {match.group(2)} is no page of the site")
+        return match.group(1) + here + match.group(3)
+    return LINK.sub(replaced, text)
+
+
+def main(xml: str, program: str, out: str) -> None:
+    folder = Path(out)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for page in sorted((ROOT / "docs").glob("*.md")):
+        text = moved_links(page.read_text(encoding="utf-8"), PurePosixPath("docs") / page.name)
+        (folder / page.name).write_text(text, encoding="utf-8")
+    for source, name in MOVED.items():
+        text = moved_links((ROOT / source).read_text(encoding="utf-8"), PurePosixPath(source))
+        (folder / name).write_text(text, encoding="utf-8")
+    reference.write(Path(xml), folder / "reference")
+    command_line.write(program, folder / "command-line.md")
+    shutil.copy(ROOT / "tools/site/site.css", folder)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
