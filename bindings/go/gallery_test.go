@@ -277,9 +277,7 @@ func TestImages(t *testing.T) {
 func TestLog(t *testing.T) {
 	needReal(t)
 	damaged := must(os.ReadFile(filepath.Join(models, "default.pt")))
-	for i := range 64 {
-		damaged[len(damaged)/2+i] ^= 0x55
-	}
+	damaged = bytes.ReplaceAll(damaged, []byte("__torch__"), []byte("__lost__!"))
 	var told bytes.Buffer
 	facematch.SetLogger(slog.New(slog.NewTextHandler(&told, &slog.HandlerOptions{Level: slog.LevelDebug})), slog.LevelDebug)
 	defer facematch.SetLogger(nil, 0)
