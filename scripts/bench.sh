@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Speed, as JSON: each embedder against ONNX Runtime in one run, then photograph to embedding, then
-# exact search in galleries against FAISS and usearch (up to 1,000,000 x 512, which takes 12 GB of
-# memory and half an hour; BENCH_SIZES=10000x128,100000x128 asks for less), then approximate search, then
-# opening, enrolling and removing in a gallery's file.
+# Speed, as JSON: each embedder against ONNX Runtime in one run, then photograph to embedding, then what a
+# binding costs beside C, then a step of training against PyTorch, then exact search in galleries against
+# FAISS and usearch (up to 1,000,000 x 512, which takes 12 GB of memory and half an hour;
+# BENCH_SIZES=10000x128,100000x128 asks for less), then approximate search, then opening, enrolling and
+# removing in a gallery's file.
 # Last, search in PostgreSQL (BENCH_POSTGRES_SIZES=100000; a million takes half an hour).
 # The photographs are the first 200 of LFW in FACEMATCH_DATA, else those of the demo.
 . "$(dirname "$0")/common.sh"
@@ -17,6 +18,9 @@ data=${FACEMATCH_DATA:-$root/../shared/data}
 
 say "each embedder against ONNX Runtime"
 PYTHONPATH=tools/models .venv-bench/bin/python bench/embedder_vs_onnx.py --models "$models"
+if [ -e "$models/minifasnet.pt" ]; then
+    PYTHONPATH=tools/models .venv-bench/bin/python bench/liveness_vs_onnx.py --models "$models"
+fi
 
 say "photograph to embedding, and bfloat16"
 if [ -d "$data/lfw/images" ]; then
@@ -25,6 +29,15 @@ else
     list=("$photos"/*.jpg)
 fi
 build/bin/bench_pipeline "$models" "${list[@]}"
+
+say "what a binding costs beside C"
+make_test_venv
+.venv-tests/bin/python bench/binding_cost.py
+
+say "a step of training against PyTorch"
+PYTHONPATH=tools/models .venv/bin/python -m facematch_models build facenet-small deepface-small \
+    --out "$models" >&2
+PYTHONPATH=tools/models .venv/bin/python bench/train_step.py --models "$models"
 
 say "exact search against FAISS and usearch"
 .venv-bench/bin/python bench/gallery.py ${BENCH_SIZES:+--sizes "$BENCH_SIZES"}

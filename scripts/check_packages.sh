@@ -8,6 +8,7 @@ need_packages debootstrap ca-certificates
 scripts/setup.sh
 fetch_photos
 scripts/package.sh
+scripts/wheel.sh
 
 debian=$(mktemp -d "${TMPDIR:-/tmp}/facematch-debian-XXXXXX")
 chmod 755 "$debian"
@@ -63,7 +64,7 @@ mount -t proc proc "$debian/proc"
 mount -t devpts devpts "$debian/dev/pts"
 mount -t tmpfs tmpfs "$debian/dev/shm"
 
-cp build/packages/*.deb "$debian/srv/"
+cp build/packages/*.deb build/packages/*.whl "$debian/srv/"
 mkdir -p "$debian/srv/source/tests"
 cp -r examples "$debian/srv/source/"
 cp -r tests/package "$debian/srv/source/tests/"

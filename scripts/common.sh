@@ -39,6 +39,14 @@ need_packages() {
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
 }
 
+# Python with what tests are checked by, and wheels are made with.
+make_test_venv() {
+    cmp -s tests/requirements.txt .venv-tests/requirements.installed && return
+    "$python" -m venv --system-site-packages .venv-tests
+    .venv-tests/bin/pip install -q -r tests/requirements.txt
+    cp tests/requirements.txt .venv-tests/requirements.installed
+}
+
 # Public photographs (official portraits) from PyPI's face_recognition, for the demo and the tests.
 fetch_photos() {
     [ -f "$photos/.complete" ] && return

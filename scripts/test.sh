@@ -4,11 +4,7 @@
 . "$(dirname "$0")/common.sh"
 need_packages valgrind binutils chromium abigail-tools clang go=golang-go
 scripts/setup.sh
-if ! cmp -s tests/requirements.txt .venv-tests/requirements.installed; then
-    "$python" -m venv --system-site-packages .venv-tests
-    .venv-tests/bin/pip install -q -r tests/requirements.txt
-    cp tests/requirements.txt .venv-tests/requirements.installed
-fi
+make_test_venv
 if [ ! -d build/node/node_modules/axe-core ]; then
     npm install --silent --no-audit --no-fund --prefix build/node axe-core@4.10.2
 fi

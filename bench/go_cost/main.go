@@ -1,54 +1,24 @@
-// Go_cost measures what calling through Go costs: crops are embedded by a loop of C and by the package, in turns, in one
-// process on one thread.
+// Go_cost is one side of bench/binding_cost.py, in Go, as bench_binding.c is that in C:
 //
-//	go_cost -models models PHOTO
-//
-// It prints a JSON object: medians of wall clock and of the thread's processor time, in milliseconds a batch.
+//	cd bench/go_cost && go build -o ../../build/bin/go_cost . && cd ../..
+//	.venv-tests/bin/python bench/binding_cost.py --go build/bin/go_cost
 package main
 
-/*
-#cgo pkg-config: facematch
-#include <facematch/facematch.h>
-#include <stdlib.h>
-#include <time.h>
-
-static double clock_ms(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
-
-static double wall_ms(void) { return clock_ms(CLOCK_MONOTONIC); }
-static double cpu_ms(void) { return clock_ms(CLOCK_THREAD_CPUTIME_ID); }
-
-// As a program of C would do it; out is made and freed, as in Go.
-static fm_status embed(fm_session *session, const fm_image *const *crops, size_t n, size_t dim, double *wall, double *cpu)
-{
-    double w = wall_ms(), c = cpu_ms();
-    float *out = malloc(n * dim * sizeof *out);
-    fm_status status = out ? fm_embed_aligned(session, crops, n, out, n * dim, NULL) : FM_E_NO_MEMORY;
-    free(out);
-    *wall = wall_ms() - w;
-    *cpu = cpu_ms() - c;
-    return status;
-}
-*/
-import "C"
-
 import (
+	"bufio"
 	"context"
-	"encoding/json"
-	"flag"
+	"fmt"
+	"image"
 	"log"
 	"os"
-	"path/filepath"
-	"runtime"
-	"slices"
-	"unsafe"
+	"strconv"
+	"syscall"
+	"time"
 
 	"libfacematch/facematch"
 )
+
+const batch = 32
 
 func must[T any](value T, err error) T {
 	if err != nil {
@@ -57,74 +27,50 @@ func must[T any](value T, err error) T {
 	return value
 }
 
-// inC opens the same in C.
-func inC(model, crop string, batch int) (*C.fm_session, []*C.fm_image, C.size_t) {
-	var embedder *C.fm_model
-	var session *C.fm_session
-	info := C.fm_model_info{struct_size: C.sizeof_fm_model_info}
-	crops := make([]*C.fm_image, batch)
-	if C.fm_model_load(&embedder, C.CString(model), nil, nil) != C.FM_OK ||
-		C.fm_model_describe(embedder, &info, nil) != C.FM_OK ||
-		C.fm_session_create(&session, embedder, nil, nil) != C.FM_OK {
-		log.Fatal("C does not open " + model)
-	}
-	for i := range crops {
-		if C.fm_image_load_file(&crops[i], C.CString(crop), nil, nil) != C.FM_OK {
-			log.Fatal("C does not load " + crop)
+// readCrops reads pictures of RGB, one after the other.
+func readCrops(path string, width, height int) []*image.RGBA {
+	data, pictures := must(os.ReadFile(path)), make([]*image.RGBA, batch)
+	for i := range pictures {
+		pictures[i] = image.NewRGBA(image.Rect(0, 0, width, height))
+		for p := range width * height {
+			copy(pictures[i].Pix[4*p:], data[3*p:3*p+3])
+			pictures[i].Pix[4*p+3] = 255
 		}
+		data = data[3*width*height:]
 	}
-	return session, crops, C.size_t(info.dim)
+	return pictures
 }
 
-func median(values []float64) float64 {
-	slices.Sort(values)
-	return values[len(values)/2]
+func embed(session *facematch.Session, pictures []*image.RGBA) [][]float32 {
+	crops := make([]*facematch.Image, len(pictures))
+	for i, picture := range pictures {
+		crops[i] = must(facematch.FromImage(picture))
+		defer crops[i].Close()
+	}
+	return must(session.EmbedAligned(context.Background(), crops))
+}
+
+func processorTime() time.Duration {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		log.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 func main() {
-	models := flag.String("models", "models", "folder with default.pt and mtcnn.pt")
-	batch := flag.Int("batch", 32, "crops in a call")
-	runs := flag.Int("runs", 40, "of each")
-	flag.Parse()
-	if flag.NArg() != 1 {
-		log.Fatal("usage: go_cost [-models FOLDER] PHOTO")
+	if len(os.Args) != 3 {
+		log.Fatal("usage: go_cost MODEL CROPS")
 	}
-	runtime.LockOSThread()
-	path := filepath.Join(*models, "default.pt")
-	embedder := must(facematch.LoadModel(path, nil))
-	detector := must(facematch.LoadModel(filepath.Join(*models, "mtcnn.pt"), nil))
-	finder := must(facematch.NewSession(embedder, &facematch.SessionOptions{Detector: detector}))
-	crop := must(finder.Align(must(facematch.LoadImage(flag.Arg(0), nil)), nil))
-	file := filepath.Join(must(os.MkdirTemp("", "facematch-")), "crop.png")
-	if err := crop.Save(file); err != nil {
-		log.Fatal(err)
-	}
-	defer os.RemoveAll(filepath.Dir(file))
+	embedder := must(facematch.LoadModel(os.Args[1], nil))
+	info := must(embedder.Info())
+	pictures := readCrops(os.Args[2], info.InputWidth, info.InputHeight)
 	session := must(facematch.NewSession(embedder, nil))
-	crops := make([]*facematch.Image, *batch)
-	for i := range crops {
-		crops[i] = must(facematch.LoadImage(file, nil))
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		started, cpu := time.Now(), processorTime()
+		rows := embed(session, pictures)
+		cpu, wall := processorTime()-cpu, time.Since(started)
+		fmt.Printf("%.6f %.6f %s\n", wall.Seconds()*1e3, cpu.Seconds()*1e3,
+			strconv.FormatFloat(float64(rows[0][0]), 'x', -1, 64))
 	}
-	cSession, cCrops, dim := inC(path, file, *batch)
-
-	var wall, cpu [2][]float64
-	for run := range *runs + 3 {
-		var w, c C.double
-		if C.embed(cSession, (**C.fm_image)(unsafe.Pointer(&cCrops[0])), C.size_t(*batch), dim, &w, &c) != C.FM_OK {
-			log.Fatal("C does not embed")
-		}
-		w0, c0 := C.wall_ms(), C.cpu_ms()
-		must(session.EmbedAligned(context.Background(), crops))
-		w1, c1 := C.wall_ms()-w0, C.cpu_ms()-c0
-		if run < 3 { // warm-up
-			continue
-		}
-		wall[0], wall[1] = append(wall[0], float64(w)), append(wall[1], float64(w1))
-		cpu[0], cpu[1] = append(cpu[0], float64(c)), append(cpu[1], float64(c1))
-	}
-	c, g, cc, gc := median(wall[0]), median(wall[1]), median(cpu[0]), median(cpu[1])
-	_ = json.NewEncoder(os.Stdout).Encode(map[string]any{
-		"batch": *batch, "runs": *runs, "c_ms": c, "go_ms": g, "more_percent": 100 * (g/c - 1),
-		"c_cpu_ms": cc, "go_cpu_ms": gc, "more_cpu_percent": 100 * (gc/cc - 1),
-	})
 }

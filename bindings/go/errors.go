@@ -35,6 +35,7 @@ const (
 	ErrBusy            Status = C.FM_E_BUSY
 	ErrRefused         Status = C.FM_E_REFUSED // by the enrolment gate
 	ErrTraining        Status = C.FM_E_TRAINING
+	ErrNotLive         Status = C.FM_E_NOT_LIVE
 )
 
 // ErrClosed is the error of a call on what was closed.

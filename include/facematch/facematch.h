@@ -53,6 +53,7 @@
 #include "face.h"
 #include "gallery.h"
 #include "image.h"
+#include "liveness.h"
 #include "log.h"
 #include "model.h"
 #include "quality.h"

@@ -207,7 +207,7 @@ typedef struct fm_trainer_save_options {
     uint32_t struct_size; /**< sizeof(fm_trainer_save_options), set by its init function */
     int32_t overwrite;    /**< 1: replace a file that is there already */
     const char *name;          /**< default: the file's name without .pt */
-    const char *license;       /**< default: "" for a fresh model, else the model's */
+    const char *license;       /**< default: the model's; of a fresh one "not stated" */
     const char *source;        /**< default: "trained by libfacematch from " and the model's name */
     const char *training_data; /**< default: the counts of people and photographs */
     const char *dataset;       /**< of the calibration; default: the count of people left out */

@@ -2,7 +2,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/options.h"
-#include "face/session.h"
+#include "face/liveness.h"
 #include "match/metric.h"
 #include "match/verify.h"
 #include <facematch/compare.h>
@@ -88,17 +88,31 @@ fm_status fm_verify_embeddings(const fm_model *model, const float *a, const floa
     return FM_OK;
 }
 
-static fm_status embed_both(fm_session *session, const fm_image *const images[2], bool aligned,
-                            float *vectors, size_t dim, fm_error *err)
+/* The photograph that is presented: is its face live, where that is asked for? */
+static fm_status embed_presented(fm_session *session, const fm_image *image, bool aligned,
+                                 const fmi_liveness_demand *demand, float *vector,
+                                 fm_verification *result, fm_error *err)
 {
-    static const char *const names[2] = {"first photograph", "second photograph"};
-    for (size_t i = 0; i < 2; i++) {
-        fm_status status =
-            fmi_embed_image(session, images[i], aligned, NULL, vectors + i * dim, NULL, NULL, err);
-        if (status != FM_OK)
-            return fmi_fail_context(err, status, "%s", names[i]);
-    }
-    return FM_OK;
+    fm_face face;
+    size_t count;
+    fm_status status;
+    if (demand->policy == FM_LIVENESS_OFF)
+        return fmi_embed_image(session, image, aligned, NULL, vector, NULL, NULL, err);
+    status =
+        fmi_liveness_demand_image(demand, session, image, &face, &count, &result->liveness, err);
+    return status == FM_OK ? fmi_embed_image(session, image, false, &face, vector, NULL, NULL, err)
+                           : status;
+}
+
+static fm_status embed_both(fm_session *session, const fm_image *const images[2], bool aligned,
+                            const fmi_liveness_demand *demand, float *vectors, size_t dim,
+                            fm_verification *result, fm_error *err)
+{
+    fm_status status = fmi_embed_image(session, images[0], aligned, NULL, vectors, NULL, NULL, err);
+    if (status != FM_OK)
+        return fmi_fail_context(err, status, "first photograph");
+    status = embed_presented(session, images[1], aligned, demand, vectors + dim, result, err);
+    return status == FM_OK ? FM_OK : fmi_fail_context(err, status, "second photograph");
 }
 
 static fm_status check_photographs(const fm_session *session, const fm_image *a, const fm_image *b,
@@ -119,6 +133,7 @@ fm_status fm_verify(fm_session *session, const fm_image *a, const fm_image *b,
 {
     const fm_image *const images[2] = {a, b};
     const fmi_manifest *manifest;
+    fmi_liveness_demand demand;
     fm_verify_options own;
     fm_verification result = {0};
     size_t dim;
@@ -128,6 +143,9 @@ fm_status fm_verify(fm_session *session, const fm_image *a, const fm_image *b,
         status = begin_decision(options, out, &own, err);
     if (status == FM_OK)
         status = fmi_flag_check(own.aligned, "aligned", err);
+    if (status == FM_OK)
+        status = fmi_liveness_demand_read(&demand, session, own.liveness, own.liveness_options,
+                                          own.aligned != 0, err);
     if (status != FM_OK)
         return status;
     manifest = &session->embedder->manifest;
@@ -138,12 +156,12 @@ fm_status fm_verify(fm_session *session, const fm_image *a, const fm_image *b,
     vectors = fmi_calloc(2 * dim, sizeof *vectors);
     if (!vectors)
         return fmi_fail_memory(err);
-    status = embed_both(session, images, own.aligned != 0, vectors, dim, err);
-    if (status == FM_OK) {
+    status = embed_both(session, images, own.aligned != 0, &demand, vectors, dim, &result, err);
+    if (status == FM_OK)
         fmi_verify_decide(manifest, fmi_metric_score(manifest, vectors, vectors + dim), threshold,
                           &result);
+    if (status == FM_OK || status == FM_E_NOT_LIVE)
         fmi_output_write(out, &result, sizeof result);
-    }
     fmi_free_wiped(vectors, 2 * dim * sizeof *vectors);
     return status;
 }

@@ -4,6 +4,7 @@
 #include "core/options.h"
 #include "core/text.h"
 #include "face/gate.h"
+#include "face/liveness.h"
 #include "face/session.h"
 #include "gallery/check.h"
 #include "gallery/seal/seal.h"
@@ -174,6 +175,8 @@ static fm_status check_enroll_options(const fm_enroll_options *options, fm_error
 {
     const fmi_new_template add = new_template(NULL, NULL, options);
     fm_status status = fmi_flag_check(options->has_quality, "has_quality", err);
+    if (status == FM_OK && options->reserved != 0)
+        status = fmi_fail(err, FM_E_INVALID_ARGUMENT, "fm_enroll_options.reserved is not 0");
     return status == FM_OK ? fmi_check_beside(&add, err) : status;
 }
 
@@ -181,6 +184,7 @@ static fm_status check_enroll_options(const fm_enroll_options *options, fm_error
 typedef struct enrolling {
     fm_enroll_options own;
     fm_gate_options limits;
+    fmi_liveness_demand demand;
     fm_gate_report report;
     fm_enrollment result;
 } enrolling;
@@ -215,7 +219,8 @@ static fm_status begin_enrollment(const fm_gallery *gallery, const char *id,
 /* The one output that is written although the call fails, when it fails by the gate. */
 static void tell_report(const enrolling *e, fm_status status)
 {
-    bool judged = status == FM_OK || status == FM_E_REFUSED || e->report.reason != FM_REFUSAL_NONE;
+    bool judged = status == FM_OK || status == FM_E_REFUSED || status == FM_E_NOT_LIVE ||
+                  e->report.reason != FM_REFUSAL_NONE;
     if (e->own.report && judged)
         fmi_output_write(e->own.report, &e->report, sizeof e->report);
 }
@@ -299,7 +304,8 @@ static void free_embedding(const fm_gallery *gallery, float *vector)
     fmi_free_wiped(vector, (size_t)gallery->store->pin.dim * sizeof *vector);
 }
 
-/* The photograph passes the gate, and is embedded; without a quality given, the measured one is it.
+/* The photograph passes the gate, is live where that is asked for, and is embedded; without a
+ * quality given, the measured one is it.
  */
 static fm_status embed_admitted(const fm_gallery *gallery, fm_session *session,
                                 const fm_image *image, enrolling *e, float **vector, fm_error *err)
@@ -314,6 +320,10 @@ static fm_status embed_admitted(const fm_gallery *gallery, fm_session *session,
         return status;
     e->result.face = e->report.face;
     e->result.face_count = e->report.face_count;
+    status = fmi_liveness_demand_face(&e->demand, session, image, &e->result.face,
+                                      &e->result.liveness, err);
+    if (status != FM_OK)
+        return status;
     if (!e->own.has_quality) {
         e->own.has_quality = 1;
         e->own.quality = e->report.quality.quality;
@@ -330,10 +340,15 @@ fm_status fm_gallery_enroll(fm_gallery *gallery, fm_session *session, const char
     fm_status status = begin_enrollment(gallery, id, options, out, &e, err);
     if (status == FM_OK)
         status = check_session(gallery, session, image, e.own.aligned, err);
+    if (status == FM_OK)
+        status = fmi_liveness_demand_read(&e.demand, session, e.own.liveness,
+                                          e.own.liveness_options, e.own.aligned != 0, err);
     if (status != FM_OK)
         return status;
     status = embed_admitted(gallery, session, image, &e, &vector, err);
     if (status != FM_OK) {
+        if (status == FM_E_NOT_LIVE && out)
+            fmi_output_write(out, &e.result, sizeof e.result);
         tell_report(&e, status);
         return status;
     }
@@ -538,10 +553,39 @@ fm_status fm_gallery_recall(fm_gallery *gallery, size_t samples, size_t k, doubl
     return fmi_gallery_recall(gallery, samples, k, recall, err);
 }
 
+/* The face of a photograph that is presented, live where that is asked for, as a new vector to be
+ * freed by free_embedding. face and face_count stay as they are when none is looked for. */
+static fm_status embed_presented(const fm_gallery *gallery, fm_session *session,
+                                 const fm_image *image, bool aligned,
+                                 const fmi_liveness_demand *demand, float **vector, fm_face *face,
+                                 int32_t *face_count, fm_liveness_summary *summary, fm_error *err)
+{
+    fm_face chosen;
+    size_t found = 0;
+    fm_status status;
+    if (demand->policy == FM_LIVENESS_OFF)
+        return embed(gallery, session, image, aligned, NULL, vector, face, face_count, err);
+    status = fmi_liveness_demand_image(demand, session, image, &chosen, &found, summary, err);
+    if (status == FM_OK || status == FM_E_NOT_LIVE) {
+        *face = chosen;
+        *face_count = (int32_t)found;
+    }
+    return status == FM_OK ? embed(gallery, session, image, false, &chosen, vector, NULL, NULL, err)
+                           : status;
+}
+
+static void tell_not_live(const fm_identification *result, size_t *count, fm_identification *out)
+{
+    *count = 0;
+    if (out)
+        fmi_output_write(out, result, sizeof *result);
+}
+
 fm_status fm_identify(fm_gallery *gallery, fm_session *session, const fm_image *image,
                       const fm_identify_options *options, fm_match *matches, size_t capacity,
                       size_t *count, fm_identification *out, fm_error *err)
 {
+    fmi_liveness_demand demand;
     fm_identify_options own;
     fm_identification result = {0};
     float *vector = NULL;
@@ -549,8 +593,14 @@ fm_status fm_identify(fm_gallery *gallery, fm_session *session, const fm_image *
     if (status == FM_OK)
         status = check_session(gallery, session, image, own.aligned, err);
     if (status == FM_OK)
-        status = embed(gallery, session, image, own.aligned != 0, NULL, &vector, &result.face,
-                       &result.face_count, err);
+        status = fmi_liveness_demand_read(&demand, session, own.liveness, own.liveness_options,
+                                          own.aligned != 0, err);
+    if (status != FM_OK)
+        return status;
+    status = embed_presented(gallery, session, image, own.aligned != 0, &demand, &vector,
+                             &result.face, &result.face_count, &result.liveness, err);
+    if (status == FM_E_NOT_LIVE)
+        tell_not_live(&result, count, out);
     if (status != FM_OK)
         return status;
     status = fmi_gallery_search(gallery, vector, 1, &own, matches, capacity, count, &result, err);
@@ -564,6 +614,7 @@ fm_status fm_verify_identity(fm_gallery *gallery, fm_session *session, const cha
                              const fm_image *image, const fm_verify_options *options,
                              fm_verification *out, fm_error *err)
 {
+    fmi_liveness_demand demand;
     fm_verify_options own;
     fm_verification result = {0};
     fm_face face;
@@ -578,10 +629,16 @@ fm_status fm_verify_identity(fm_gallery *gallery, fm_session *session, const cha
     if (status == FM_OK)
         status = check_session(gallery, session, image, own.aligned, err);
     if (status == FM_OK)
-        status = fmi_verify_threshold(&gallery->model->manifest, &own, &threshold, err);
+        status = fmi_liveness_demand_read(&demand, session, own.liveness, own.liveness_options,
+                                          own.aligned != 0, err);
     if (status == FM_OK)
-        status = embed(gallery, session, image, own.aligned != 0, NULL, &vector, &face, &face_count,
-                       err);
+        status = fmi_verify_threshold(&gallery->model->manifest, &own, &threshold, err);
+    if (status != FM_OK)
+        return status;
+    status = embed_presented(gallery, session, image, own.aligned != 0, &demand, &vector, &face,
+                             &face_count, &result.liveness, err);
+    if (status == FM_E_NOT_LIVE)
+        fmi_output_write(out, &result, sizeof result);
     if (status != FM_OK)
         return status;
     status = fmi_gallery_best_score(gallery, id, vector, &score, err);

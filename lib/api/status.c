@@ -28,6 +28,7 @@ const char *fm_status_name(fm_status status)
         NAME(FM_E_BUSY);
         NAME(FM_E_REFUSED);
         NAME(FM_E_TRAINING);
+        NAME(FM_E_NOT_LIVE);
     default:
         return "FM_E_UNKNOWN";
     }

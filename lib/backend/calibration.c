@@ -1,5 +1,6 @@
 #include "backend/calibration.h"
 #include "backend/fields.h"
+#include "backend/sections.h"
 #include "core/error.h"
 #include "core/memory.h"
 #include <float.h>
@@ -193,7 +194,7 @@ fm_status fmi_manifest_read_calibration(fmi_manifest *m, const json_t *root, fm_
 {
     const json_t *section;
     fm_status status;
-    if (m->kind != FM_MODEL_EMBEDDER || !fmi_field_present(root, "calibration")) {
+    if (m->kind == FM_MODEL_DETECTOR || !fmi_field_present(root, "calibration")) {
         m->calibration_dataset = fmi_strdup("");
         return m->calibration_dataset ? FM_OK : fmi_fail_memory(err);
     }
@@ -201,6 +202,8 @@ fm_status fmi_manifest_read_calibration(fmi_manifest *m, const json_t *root, fm_
     if (status == FM_OK)
         status =
             fmi_field_optional_text(section, "calibration.dataset", &m->calibration_dataset, err);
+    if (status == FM_OK && m->kind == FM_MODEL_LIVENESS)
+        return fmi_manifest_read_pad(&m->pad, section, err);
     if (status == FM_OK)
         status = fmi_field_whole(section, "calibration.impostor_comparisons", 1, INT64_MAX,
                                  &m->calibration.impostor_comparisons, err);

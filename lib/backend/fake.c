@@ -118,6 +118,16 @@ static void read_fake_field(fmi_net *net, const char *text, size_t length)
     json_decref(root);
 }
 
+static void add_liveness(fmi_net *net, const fmi_manifest *manifest)
+{
+    for (size_t i = 0; i < manifest->liveness.count; i++) {
+        const fmi_liveness_net *one = &manifest->liveness.nets[i];
+        add_part(net, LIVENESS, one->part, manifest->liveness.classes, 0);
+        net->parts[net->count - 1].live = manifest->liveness.live;
+        net->parts[net->count - 1].blue = one->input.bgr ? 0 : 2;
+    }
+}
+
 static fm_status read_manifest(fmi_net *net, const char *text, size_t length, fm_error *err)
 {
     fmi_manifest manifest;
@@ -133,6 +143,7 @@ static fm_status read_manifest(fmi_net *net, const char *text, size_t length, fm
     }
     if (net->kind == FM_MODEL_DETECTOR)
         add_detector(net);
+    add_liveness(net, &manifest);
     fmi_manifest_dispose(&manifest);
     read_fake_field(net, text, length);
     return FM_OK;
@@ -364,6 +375,17 @@ static void judge(const view *v, size_t outputs, float *out)
     }
 }
 
+static void judge_liveness(const fmi_part *part, const view *v, float *out)
+{
+    const float *plane = v->planes + part->blue * v->height * v->width;
+    double sum = 0;
+    for (int64_t i = 0; i < v->height * v->width; i++)
+        sum += (double)plane[i];
+    for (int32_t i = 0; i < part->dim; i++)
+        out[i] = 0;
+    out[part->live] = (float)((sum / (double)(v->height * v->width) - 127.5) / 16);
+}
+
 /* Floats that one picture gives; 0: the network cannot take such pictures. */
 static size_t output_size(const fmi_part *part, const int64_t shape[4], size_t out_len)
 {
@@ -371,6 +393,8 @@ static size_t output_size(const fmi_part *part, const int64_t shape[4], size_t o
     switch (part->kind) {
     case EMBEDDER:
         return part->dim ? (size_t)part->dim : out_len / (size_t)shape[0];
+    case LIVENESS:
+        return (size_t)part->dim;
     case PNET:
         return h < WINDOW || w < WINDOW
                    ? 0
@@ -386,6 +410,8 @@ static void run_one(const fmi_part *part, const view *v, size_t outputs, float *
 {
     if (part->kind == EMBEDDER)
         embed(part, v, outputs, out);
+    else if (part->kind == LIVENESS)
+        judge_liveness(part, v, out);
     else if (part->kind == PNET)
         propose(v, out);
     else

@@ -25,6 +25,8 @@
  * left out, or counts a little more, by chance from (seed, step, row). A field "fake" of the
  * manifest can have {"feature_max": true}: features are divided by their largest, but in training;
  * {"fixed": true}: weights cannot be drawn anew.
+ * A liveness model: each of its nets gives logits, 0 but for that of "live", which is the mean of
+ * the input's blue plane less 127.5, over 16. Input is taken in 0..255, in the manifest's order.
  *
  * Only float32: preparing a part in bfloat16 is refused, as on a CPU that lacks it. */
 #ifndef FMI_FAKE_H

@@ -13,11 +13,13 @@ enum {
     FMI_FAKE_PARTS_MAX = FMI_MEMBERS_MAX + 4
 };
 
-typedef enum part_kind { EMBEDDER, PNET, RNET, ONET } part_kind;
+typedef enum part_kind { EMBEDDER, PNET, RNET, ONET, LIVENESS } part_kind;
 
 struct fmi_part {
     part_kind kind;
-    int32_t dim;          /* of the embedder; 0: whatever is asked for */
+    int32_t dim;          /* of the embedder; 0: whatever is asked for. Classes of a liveness net */
+    int32_t live;         /* the class that means so */
+    int64_t blue;         /* the plane it looks at */
     size_t first_row;     /* of the matrix: a bundle's members differ */
     const float *trained; /* [dim][FMI_FAKE_COLUMNS]; NULL: the fixed matrix */
     char name[64];

@@ -1,6 +1,8 @@
 #include "backend/manifest.h"
 #include "backend/calibration.h"
+#include "backend/fields.h"
 #include "backend/manifest_words.h"
+#include "backend/sections.h"
 #include "core/error.h"
 #include "core/memory.h"
 #include <float.h>
@@ -102,7 +104,7 @@ static fm_status read_kind(fmi_manifest *m, const json_t *root, fm_error *err)
     return status;
 }
 
-static fm_status read_input(fmi_input *out, const json_t *object, fm_error *err)
+fm_status fmi_manifest_read_input(fmi_input *out, const json_t *object, fm_error *err)
 {
     const json_t *input;
     int32_t bgr = 0;
@@ -199,15 +201,22 @@ static fm_status read_weights(fmi_manifest *m, const json_t *root, fm_error *err
     return FM_OK;
 }
 
+fm_status fmi_manifest_read_part(char out[64], const json_t *entry, fm_error *err)
+{
+    const char *part = "";
+    fm_status status = fmi_field_text(entry, "part", &part, err);
+    if (status == FM_OK && (*part == '\0' || strlen(part) >= 64))
+        status = fmi_fail(err, FM_E_CORRUPT, "facematch.json: part must have 1 to 63 characters");
+    if (status == FM_OK)
+        memcpy(out, part, strlen(part) + 1);
+    return status;
+}
+
 /* What a member leaves out is as for the whole. */
 static fm_status read_member(fmi_member *out, const fmi_manifest *m, const json_t *entry,
                              fm_error *err)
 {
-    const char *part = "";
-    fm_status status = fmi_field_text(entry, "part", &part, err);
-    if (status == FM_OK && (*part == '\0' || strlen(part) >= sizeof out->part))
-        status = fmi_fail(err, FM_E_CORRUPT, "facematch.json: part must have 1 to %zu characters",
-                          sizeof out->part - 1);
+    fm_status status = fmi_manifest_read_part(out->part, entry, err);
     if (status == FM_OK)
         status = read_whole(entry, "dim", 1, DIM_MAX, &out->dim, err);
     if (status == FM_OK) /* of a unit vector: more than this is a mistake */
@@ -217,11 +226,9 @@ static fm_status read_member(fmi_member *out, const fmi_manifest *m, const json_
     out->input = m->input;
     out->alignment = m->alignment;
     if (status == FM_OK && fmi_field_present(entry, "input"))
-        status = read_input(&out->input, entry, err);
+        status = fmi_manifest_read_input(&out->input, entry, err);
     if (status == FM_OK && fmi_field_present(entry, "alignment"))
         status = read_alignment(&out->alignment, entry, err);
-    if (status == FM_OK)
-        memcpy(out->part, part, strlen(part) + 1);
     return status;
 }
 
@@ -362,13 +369,15 @@ static fm_status read_all(fmi_manifest *m, const json_t *root, fm_error *err)
     if (status == FM_OK)
         status = read_texts(m, root, err);
     if (status == FM_OK)
-        status = read_input(&m->input, root, err);
+        status = fmi_manifest_read_input(&m->input, root, err);
     if (status == FM_OK && (m->kind == FM_MODEL_EMBEDDER || fmi_field_present(root, "alignment")))
         status = read_alignment(&m->alignment, root, err);
     if (status == FM_OK && m->kind == FM_MODEL_EMBEDDER)
         status = read_embedding(m, root, err);
     if (status == FM_OK && m->kind == FM_MODEL_DETECTOR)
         status = read_detector(m, root, err);
+    if (status == FM_OK && m->kind == FM_MODEL_LIVENESS)
+        status = fmi_manifest_read_liveness(m, root, err);
     if (status == FM_OK)
         status = fmi_manifest_read_calibration(m, root, err);
     if (status == FM_OK)
@@ -403,6 +412,8 @@ void fmi_manifest_dispose(fmi_manifest *manifest)
     fmi_free(manifest->calibration_dataset);
     fmi_free(manifest->embedding.members);
     fmi_free(manifest->metric_weights);
+    fmi_free(manifest->liveness.nets);
+    fmi_free(manifest->pad.points);
     fmi_free(manifest->calibration.points);
     fmi_free(manifest->calibration.genuine);
     memset(manifest, 0, sizeof *manifest);

@@ -49,7 +49,7 @@ typedef struct fmi_alignment {
     bool present; /* always for an embedder */
 } fmi_alignment;
 
-enum { FMI_MEMBERS_MAX = 8 };
+enum { FMI_MEMBERS_MAX = 8, FMI_LIVENESS_NETS_MAX = 8, FMI_LIVENESS_CLASSES_MAX = 64 };
 
 /* One network of an embedder. */
 typedef struct fmi_member {
@@ -61,6 +61,26 @@ typedef struct fmi_member {
     fmi_input input;
     fmi_alignment alignment;
 } fmi_member;
+
+/* One network of a liveness model. */
+typedef struct fmi_liveness_net {
+    char part[64]; /* of the archive; "": its own network */
+    double scale;  /* of the face's box: what the crop takes in */
+    fmi_input input;
+} fmi_liveness_net;
+
+/* What a liveness score means: measured with so many attacks and live faces. */
+typedef struct fmi_pad_point {
+    double score;
+    double apcer; /* share of attacks with at least this score */
+    double bpcer; /* share of live faces below it */
+} fmi_pad_point;
+
+typedef struct fmi_pad_calibration {
+    int64_t attacks, live;
+    size_t count;          /* 0: no calibration; else >= 2 */
+    fmi_pad_point *points; /* score strictly rising, apcer not rising, bpcer not falling */
+} fmi_pad_calibration;
 
 typedef struct fmi_manifest {
     fm_model_kind kind;
@@ -85,6 +105,13 @@ typedef struct fmi_manifest {
         int32_t cell, stride;
         bool second_look; /* measure the points of found faces again */
     } detector;
+    struct {
+        int32_t classes, live; /* outputs of a network, and which of them means "live" */
+        bool logits;           /* outputs still have to become probabilities */
+        size_t count;
+        fmi_liveness_net *nets;
+    } liveness;
+    fmi_pad_calibration pad;
     struct {
         bool channels_last, channels_last_bfloat16;
         int32_t batch; /* inputs at once that are fastest per input, 1..1024 */

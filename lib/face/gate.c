@@ -128,9 +128,7 @@ fm_status fmi_gate_refuse(fm_gate_report *report, fm_refusal reason, double valu
 /* Of a face that reaches beyond the image, what is seen. */
 static double visible_area(const fm_image *image, const fm_face *face)
 {
-    double left = fmax(face->x, 0), right = fmin((double)face->x + face->width, image->width);
-    double top = fmax(face->y, 0), bottom = fmin((double)face->y + face->height, image->height);
-    return fmax(right - left, 0) * fmax(bottom - top, 0);
+    return fmi_face_visible_area(face, image->width, image->height);
 }
 
 static fm_status check_others(const fm_session *session, const fm_image *image,

@@ -18,10 +18,9 @@ static double visible(double from, double length, double image_length)
 
 /* Of a face that the image's edge cuts off only what is seen counts: its box is a guess, and often
  * larger than that of the face the picture is about. */
-static double visible_area(const ordering *order, const fm_face *face)
+double fmi_face_visible_area(const fm_face *face, double width, double height)
 {
-    return visible(face->x, face->width, order->width) *
-           visible(face->y, face->height, order->height);
+    return visible(face->x, face->width, width) * visible(face->y, face->height, height);
 }
 
 /* Grows with preference. */
@@ -35,9 +34,9 @@ static double preference(const ordering *order, const fm_face *face)
     case FM_SELECT_HIGHEST_SCORE:
         return face->score;
     case FM_SELECT_LARGEST:
-        return visible_area(order, face);
+        return fmi_face_visible_area(face, order->width, order->height);
     default: /* FM_SELECT_PROMINENT: nothing is left of a square whose edge is at the centre */
-        return visible_area(order, face) - 4 * (dx * dx + dy * dy);
+        return fmi_face_visible_area(face, order->width, order->height) - 4 * (dx * dx + dy * dy);
     }
 }
 

@@ -14,15 +14,18 @@ static fm_status check_kind(const fm_model *model, fm_model_kind kind, const cha
                     wanted);
 }
 
-static fm_status check_models(const fm_model *embedder, const fm_model *detector, fm_error *err)
+static fm_status check_models(const fm_model *embedder, const fm_model *detector,
+                              const fm_model *liveness, fm_error *err)
 {
     fm_status status;
-    if (!embedder && !detector)
+    if (!embedder && !detector && !liveness)
         return fmi_fail(err, FM_E_INVALID_ARGUMENT,
                         "a session needs an embedder, a detector, or both");
     status = check_kind(embedder, FM_MODEL_EMBEDDER, "an embedder", err);
     if (status == FM_OK)
         status = check_kind(detector, FM_MODEL_DETECTOR, "a detector", err);
+    if (status == FM_OK)
+        status = check_kind(liveness, FM_MODEL_LIVENESS, "a liveness model", err);
     if (status != FM_OK || !detector)
         return status;
     if (detector->manifest.detector.cell != FMI_CELL ||
@@ -81,8 +84,9 @@ static void fill_defaults(fm_session_options *o)
 
 static fm_status prepare(fm_session *session, fm_error *err)
 {
-    const fm_model *detector = session->detector;
+    const fm_model *detector = session->detector, *liveness = session->liveness;
     size_t members = session->embedder ? session->embedder->manifest.embedding.count : 0;
+    size_t nets = liveness ? liveness->manifest.liveness.count : 0;
     fm_status status = FM_OK;
     for (size_t i = 0; i < members && status == FM_OK; i++)
         status =
@@ -94,6 +98,9 @@ static fm_status prepare(fm_session *session, fm_error *err)
         status = fmi_model_part(detector, "rnet", FM_PRECISION_FLOAT32, &session->rnet, err);
     if (status == FM_OK && detector)
         status = fmi_model_part(detector, "onet", FM_PRECISION_FLOAT32, &session->onet, err);
+    for (size_t i = 0; i < nets && status == FM_OK; i++)
+        status = fmi_model_part(liveness, liveness->manifest.liveness.nets[i].part,
+                                FM_PRECISION_FLOAT32, &session->liveness_parts[i], err);
     return status;
 }
 
@@ -101,18 +108,19 @@ fm_status fmi_session_create(fm_session **out, const fm_model *embedder,
                              const fm_session_options *options, fm_error *err)
 {
     fm_session *session;
-    fm_status status = check_models(embedder, options->detector, err);
+    fm_status status = check_models(embedder, options->detector, options->liveness, err);
     if (status != FM_OK)
         return status;
     session = fmi_calloc(1, sizeof *session);
     if (!session)
         return fmi_fail_memory(err);
     session->options = *options;
-    session->options.detector = NULL;
+    session->options.detector = session->options.liveness = NULL;
     session->selection_given = options->selection != 0;
     fill_defaults(&session->options);
     session->embedder = embedder ? fmi_model_retain(embedder) : NULL;
     session->detector = options->detector ? fmi_model_retain(options->detector) : NULL;
+    session->liveness = options->liveness ? fmi_model_retain(options->liveness) : NULL;
     status = check_options(&session->options, err);
     if (status == FM_OK)
         status = prepare(session, err);
@@ -130,6 +138,7 @@ void fmi_session_free(fm_session *session)
         return;
     fmi_model_release(session->embedder);
     fmi_model_release(session->detector);
+    fmi_model_release(session->liveness);
     fmi_free_wiped(session, sizeof *session);
 }
 

@@ -6,12 +6,14 @@
 #include <facematch/embed.h>
 
 struct fm_session {
-    fm_model *embedder;         /* or NULL */
-    fm_model *detector;         /* or NULL */
-    fm_session_options options; /* defaults filled in; its detector pointer is not used */
-    bool selection_given;       /* the rule was set, not filled in */
+    fm_model *embedder;                     /* or NULL */
+    fm_model *detector;                     /* or NULL */
+    fm_model *liveness;                     /* or NULL */
+    fm_session_options options;             /* defaults filled in; its models are not used */
+    bool selection_given;                   /* the rule was set, not filled in */
     fmi_part *embed_parts[FMI_MEMBERS_MAX]; /* of the embedder's members */
     fmi_part *pnet, *rnet, *onet;
+    fmi_part *liveness_parts[FMI_LIVENESS_NETS_MAX];
 };
 
 /* session.c: as fm_session_create; `options` is the library's own copy */
@@ -28,6 +30,8 @@ fm_status fmi_detect(fm_session *session, const fm_image *image, fm_face **faces
                      fm_error *err);
 /* select.c: sort by the session's rule */
 void fmi_faces_sort(fm_face *faces, size_t count, fm_selection rule, const fm_image *image);
+/* select.c: how much of a face's box lies within an image, in square pixels */
+double fmi_face_visible_area(const fm_face *face, double width, double height);
 /* select.c: the first of the detected faces. *face_count is set on success, and to 0 with
  * FM_E_NOT_FOUND */
 fm_status fmi_face_choose(fm_session *session, const fm_image *image, fm_face *chosen,

@@ -48,6 +48,10 @@ typedef struct fmi_planes {
 fm_status fmi_image_area_planes(const fm_image *image, int32_t x0, int32_t y0, int32_t x1,
                                 int32_t y1, int32_t width, int32_t height, const fmi_planes *to,
                                 fm_error *err);
+/* stretch.c: a box (x0, y0, x1, y1, not empty, inside the image) bilinear and without a filter, in
+ * whole grey levels: for networks whose training pictures were made so */
+fm_status fmi_image_stretch_planes(const fm_image *image, const int32_t box[4], int32_t width,
+                                   int32_t height, const fmi_planes *to, fm_error *err);
 /* resize.c: bilinear with low-pass filtering where it shrinks; identity when the size is the same
  */
 fm_status fmi_image_resize(fm_image **out, const fm_image *image, int32_t width, int32_t height,

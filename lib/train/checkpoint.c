@@ -3,8 +3,8 @@
  *     8   "FMTRAIN\n"
  *     8   version, 1
  *   3*32  fingerprints: model, options, photographs
- *   8*8   whole numbers of the run, in the order of `fields`
- *  12*8   real numbers, as IEEE 754
+ *  10*8   whole numbers of the run, in the order of `fields`
+ *  13*8   real numbers, as IEEE 754
  *     8   bytes of the state after the last whole epoch
  *     8   bytes of the best epoch's state; 0: it is the same
  *         the two states
@@ -22,8 +22,8 @@
 enum {
     MAGIC_SIZE = 8,
     VERSION = 1,
-    WHOLE = 8,
-    REAL = 12,
+    WHOLE = 10,
+    REAL = 13,
     DIGEST = crypto_hash_sha256_BYTES,
     HEAD = MAGIC_SIZE + 8 + FMI_PRINTS * DIGEST + 8 * (WHOLE + REAL + 2)
 };
@@ -36,11 +36,12 @@ typedef struct fields {
 
 static fields fields_of(fmi_run *run)
 {
-    const fields all = {{&run->epoch, &run->best_epoch, &run->finished, &run->idle, &run->collapsed,
-                         &run->swollen, &run->alike, &run->told_inactive},
-                        {&run->loss, &run->active, &run->positive_distance, &run->negative_distance,
-                         &run->rate, &run->eer, &run->best_eer, &run->first_eer,
-                         &run->first_distance, &run->first_size, &run->weight, &run->bias}};
+    const fields all = {
+        {&run->epoch, &run->best_epoch, &run->finished, &run->idle, &run->collapsed, &run->swollen,
+         &run->alike, &run->drawn, &run->astray, &run->told_inactive},
+        {&run->loss, &run->active, &run->positive_distance, &run->negative_distance, &run->rate,
+         &run->eer, &run->best_eer, &run->first_eer, &run->first_distance, &run->first_size,
+         &run->first_loss, &run->weight, &run->bias}};
     return all;
 }
 

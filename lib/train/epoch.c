@@ -128,8 +128,8 @@ static fm_status step_back(bench *b, double rate, fm_error *err)
     bool softmax = t->options.loss == FM_LOSS_SOFTMAX;
     if (!softmax && t->manifest.embedding.normalize)
         fmi_normalize_gradient(b->features, b->rows, b->dim, b->gradient);
-    for (size_t k = 0; t->learned && k <= b->dim; k++)
-        b->weights_gradient[k] *= (float)(k < b->dim ? t->run.weight : t->run.bias);
+    if (t->learned)
+        fmi_learned_gradient(t, b->weights_gradient);
     t->changed = true;
     return t->model->backend->learner_step(t->learner, softmax ? NULL : b->gradient,
                                            softmax ? b->logits_gradient : NULL,
@@ -138,7 +138,7 @@ static fm_status step_back(bench *b, double rate, fm_error *err)
 
 /* Sums over the steps of an epoch. */
 typedef struct tally {
-    double loss, active, distance[2];
+    double loss, mean_loss, active, distance[2];
     int64_t distances[2], active_count;
 } tally;
 
@@ -155,9 +155,10 @@ static double share(const fmi_loss_figures *figures)
     return figures->mined > 0 ? (double)figures->active / (double)figures->mined : 0;
 }
 
-static void add(tally *sums, const fmi_loss_figures *figures)
+static void add(tally *sums, const fm_trainer *t, const fmi_loss_figures *figures)
 {
     sums->loss += figures->loss;
+    sums->mean_loss += fmi_mean_loss(t, figures);
     sums->active += share(figures);
     sums->active_count += figures->active;
     add_distance(sums, 0, figures->positive_distance);
@@ -201,7 +202,7 @@ static fm_status report(const bench *b, const fmi_run *run, int32_t step, int32_
 }
 
 static fm_status run_steps(bench *b, fmi_run *run, fm_training_fn progress, void *user,
-                           int64_t *active, fm_error *err)
+                           fmi_epoch_figures *out, fm_error *err)
 {
     int32_t steps = fmi_trainer_steps(b->trainer);
     tally sums;
@@ -212,14 +213,15 @@ static fm_status run_steps(bench *b, fmi_run *run, fm_training_fn progress, void
         status = one_step(b, step, steps, run, &figures, err);
         if (status != FM_OK)
             return status;
-        add(&sums, &figures);
+        add(&sums, b->trainer, &figures);
         status = report(b, run, step, steps, &figures, progress, user, err);
     }
     run->loss = sums.loss / steps;
     run->active = sums.active / steps;
     run->positive_distance = sums.distances[0] ? sums.distance[0] / (double)sums.distances[0] : NAN;
     run->negative_distance = sums.distances[1] ? sums.distance[1] / (double)sums.distances[1] : NAN;
-    *active = sums.active_count;
+    out->mean_loss = sums.mean_loss / steps;
+    out->active = sums.active_count;
     return status;
 }
 
@@ -273,7 +275,7 @@ static fm_status keep(fm_trainer *t, const fmi_run *run, fm_error *err)
 static fm_status run_epoch(fm_trainer *t, fm_training_fn progress, void *user, fm_error *err)
 {
     fmi_run run = t->run;
-    int64_t active = 0;
+    fmi_epoch_figures figures = {0, 0};
     bool alike = false;
     bench b;
     fm_status status = open_bench(&b, t, err);
@@ -281,14 +283,14 @@ static fm_status run_epoch(fm_trainer *t, fm_training_fn progress, void *user, f
         return status;
     run.epoch++;
     run.rate = fmi_schedule_rate(&t->options, run.epoch);
-    status = run_steps(&b, &run, progress, user, &active, err);
+    status = run_steps(&b, &run, progress, user, &figures, err);
     close_bench(&b);
     if (status == FM_OK)
         status = fmi_validate_eer(t, &run.eer, &alike, err);
     if (status != FM_OK)
         return status;
     judge(t, &run);
-    status = fmi_watch_epoch(t, active, alike, &run, err);
+    status = fmi_watch_epoch(t, &figures, alike, &run, err);
     return status == FM_OK ? keep(t, &run, err) : status;
 }
 

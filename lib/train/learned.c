@@ -1,6 +1,7 @@
-/* A metric that is learned: weights w_k = weight (1 + d_k) and b = bias (1 + d), where d are the
- * learner's extra parameters. They begin at 0, so that the first epoch begins with the plain
- * distance, and a decay of them pulls to equal weights. */
+/* A metric that is learned: weights w_k = weight (1 + d_k) and b = bias (1 + d / sqrt(dim)), where
+ * d are the learner's extra parameters. They begin at 0, so that the first epoch begins with the
+ * plain distance, and a decay of them pulls to equal weights. The root makes one step of b do about
+ * as much as one of all weights. */
 #include "core/error.h"
 #include "core/memory.h"
 #include "train/trainer.h"
@@ -89,6 +90,19 @@ fm_status fmi_learned_begin(fm_trainer *t, fm_error *err)
     return status;
 }
 
+static double bias_step(const fm_trainer *t)
+{
+    return t->run.bias / sqrt((double)fmi_trainer_dim(t));
+}
+
+void fmi_learned_gradient(const fm_trainer *t, float *gradient)
+{
+    size_t dim = fmi_trainer_dim(t);
+    for (size_t k = 0; k < dim; k++)
+        gradient[k] *= (float)t->run.weight;
+    gradient[dim] *= (float)bias_step(t);
+}
+
 fm_status fmi_learned_update(fm_trainer *t, fm_error *err)
 {
     size_t dim = fmi_trainer_dim(t);
@@ -99,7 +113,7 @@ fm_status fmi_learned_update(fm_trainer *t, fm_error *err)
     for (size_t k = 0; k < dim && status == FM_OK; k++)
         t->weights[k] = (float)(t->run.weight * (1 + (double)t->weights[k]));
     if (status == FM_OK)
-        t->weights[dim] = (float)(t->run.bias * (1 + (double)t->weights[dim]));
+        t->weights[dim] = (float)(t->run.bias + bias_step(t) * (double)t->weights[dim]);
     for (size_t k = 0; k <= dim && status == FM_OK; k++)
         if (!isfinite(t->weights[k]))
             status = fmi_fail_explosion(t, "a weight of the metric is", err);

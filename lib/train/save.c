@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+static const char UNKNOWN[] = "not stated";
+
 /* Texts where the caller gives none. */
 typedef struct texts {
     char *name, *source, *training_data, *dataset;
@@ -124,7 +126,7 @@ static fm_status write_model(fm_trainer *t, const char *path, fm_evaluation *eva
     fmi_manifest m = t->manifest;
     fm_status status = FM_OK;
     m.name = choose(options->name, own->name);
-    m.license = choose(options->license, t->options.fresh ? "" : m.license);
+    m.license = choose(options->license, t->options.fresh || !*m.license ? UNKNOWN : m.license);
     m.source = choose(options->source, own->source);
     m.training_data = choose(options->training_data, own->training_data);
     m.calibration_dataset = NULL;

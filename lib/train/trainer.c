@@ -171,7 +171,7 @@ static fm_status fill(fm_trainer *t, const fm_trainer_options *options, fm_error
     t->augmenting = fmi_augmentation_any(&options->augmentation);
     t->run.loss = t->run.active = t->run.positive_distance = t->run.negative_distance = NAN;
     t->run.rate = t->run.eer = t->run.best_eer = t->run.first_eer = NAN;
-    t->run.first_distance = t->run.first_size = NAN;
+    t->run.first_distance = t->run.first_size = t->run.first_loss = NAN;
     crypto_hash_sha256_init(&t->photographs.fingerprint);
     status = copy_names(t, options, err);
     if (status == FM_OK)

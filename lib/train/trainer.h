@@ -42,11 +42,13 @@ typedef struct fmi_run {
     int32_t collapsed;     /* steps in a row that look like a collapse */
     int32_t swollen;       /* like an explosion */
     int32_t alike;         /* epochs in a row with all embeddings of those left out alike */
+    int32_t drawn;         /* in which all embeddings draw together */
+    int32_t astray;        /* with a loss far above what knowing nothing gives */
     int32_t told_inactive; /* FM_FINDING_NO_ACTIVE was told */
     double loss, active, positive_distance, negative_distance, rate;
     double eer, best_eer, first_eer;
-    double first_distance, first_size; /* of the first batch: what is normal */
-    double weight, bias;               /* a learned metric's where nothing was learned yet */
+    double first_distance, first_size, first_loss; /* of the first batch: what is normal */
+    double weight, bias; /* a learned metric's where nothing was learned yet */
 } fmi_run;
 
 /* What fmi_backend.learner_state gave. */
@@ -124,6 +126,8 @@ fm_status fmi_trainer_scale_features(fm_trainer *trainer, fm_error *err);
 fm_status fmi_learned_begin(fm_trainer *trainer, fm_error *err);
 /* learned.c: weights of the manifest from what the learner has learned */
 fm_status fmi_learned_update(fm_trainer *trainer, fm_error *err);
+/* learned.c: from the gradient by weights and bias to that by what the learner learns, in place */
+void fmi_learned_gradient(const fm_trainer *trainer, float *gradient);
 
 /* begin.c: photographs are ready to be drawn from */
 fm_status fmi_trainer_prepare(fm_trainer *trainer, fm_error *err);
@@ -156,8 +160,15 @@ fm_status fmi_watch_features(fm_trainer *trainer, const float *features, size_t 
 /* watch.c: is the loss? */
 fm_status fmi_watch_step(fm_trainer *trainer, const fmi_loss_figures *figures, fmi_run *run,
                          fm_error *err);
-fm_status fmi_watch_epoch(fm_trainer *trainer, int64_t active, bool alike, fmi_run *run,
-                          fm_error *err);
+typedef struct fmi_epoch_figures {
+    double mean_loss; /* of a triplet, a pair or a row */
+    int64_t active;
+} fmi_epoch_figures;
+/* watch.c: alike: all embeddings of those left out are the same */
+fm_status fmi_watch_epoch(fm_trainer *trainer, const fmi_epoch_figures *figures, bool alike,
+                          fmi_run *run, fm_error *err);
+/* watch.c: the loss without its reduction to a sum */
+double fmi_mean_loss(const fm_trainer *trainer, const fmi_loss_figures *figures);
 /* watch.c: what: "the loss is" */
 fm_status fmi_fail_explosion(fm_trainer *trainer, const char *what, fm_error *err);
 

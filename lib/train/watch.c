@@ -10,11 +10,17 @@ enum {
     COLLAPSED_STEPS = 10, /* in a row; a bad start recovers sooner */
     SWOLLEN_STEPS = 3,
     ALIKE_EPOCHS = 3,
+    DRAWN_EPOCHS = 10,
+    ASTRAY_EPOCHS = 3,
     MESSAGE_MAX = 5120 /* the longest names and what is said about them */
 };
 
 /* Of the first batch's distances: less is no distance. */
 static const double COLLAPSED = 1e-3;
+/* Of the same, for epochs. */
+static const double DRAWN = 0.5;
+/* Times the loss where nothing is known. */
+static const double ASTRAY = 3;
 /* Times the first batch's values, or these: more is out of control. */
 static const double SWOLLEN = 1000;
 static const double LOSS_MOST = 1e6;
@@ -51,15 +57,16 @@ fm_status fmi_fail_explosion(fm_trainer *t, const char *what, fm_error *err)
     return tell_run(t, FM_FINDING_EXPLOSION, true, message, err);
 }
 
-static fm_status fail_collapse(fm_trainer *t, fm_error *err)
+static fm_status fail_collapse(fm_trainer *t, double distance, double loss, const fmi_run *run,
+                               fm_error *err)
 {
     char message[FM_ERROR_MESSAGE_MAX];
     snprintf(message, sizeof message,
-             "collapse: all embeddings are alike, and the loss stays where it is, at a learning "
-             "rate of %g: take a lower one%s",
-             (double)t->options.learning_rate,
+             "collapse: all embeddings become alike (mean distance %.3g, at first %.3g) and the "
+             "loss stays at %.3g, at a learning rate of %g: take a lower one%s",
+             distance, run->first_distance, loss, (double)t->options.learning_rate,
              t->options.loss == FM_LOSS_TRIPLET && t->options.mining == FM_MINING_BATCH_HARD
-                 ? ", or semi-hard mining for the first epochs"
+                 ? ", or semi-hard mining"
                  : "");
     return tell_run(t, FM_FINDING_COLLAPSE, true, message, err);
 }
@@ -117,45 +124,82 @@ fm_status fmi_watch_features(fm_trainer *t, const float *features, size_t n, fmi
                : fmi_fail_explosion(t, "the values that the network gives are", err);
 }
 
-static double mean_loss(const fm_trainer *t, const fmi_loss_figures *figures)
+double fmi_mean_loss(const fm_trainer *t, const fmi_loss_figures *figures)
 {
     bool sum = t->options.loss == FM_LOSS_TRIPLET && t->options.reduction == FM_REDUCTION_SUM;
     return sum && figures->mined > 0 ? figures->loss / (double)figures->mined : figures->loss;
 }
 
+static double farther(double positive, double negative)
+{
+    return fmax(positive, negative); /* the number, if one is none */
+}
+
+/* The loss where nothing is known, but of triplets. */
+static double chance(const fm_trainer *t)
+{
+    return log(t->options.loss == FM_LOSS_SOFTMAX ? (double)t->classes : 2);
+}
+
 /* Would this be the loss of embeddings that are all alike? */
 static bool at_loss(const fm_trainer *t, const fmi_loss_figures *figures)
 {
-    switch (t->options.loss) {
-    case FM_LOSS_TRIPLET:
-        return figures->mined == 0 || mean_loss(t, figures) > 0.8 * (double)t->options.margin;
-    case FM_LOSS_SOFTMAX:
-        return figures->loss > 0.9 * log((double)t->classes);
-    default:
-        return figures->loss > 0.6; /* log 2 where nothing is known */
-    }
+    if (t->options.loss == FM_LOSS_TRIPLET)
+        return figures->mined == 0 || fmi_mean_loss(t, figures) > 0.8 * (double)t->options.margin;
+    return figures->loss > 0.9 * chance(t);
 }
 
 fm_status fmi_watch_step(fm_trainer *t, const fmi_loss_figures *figures, fmi_run *run,
                          fm_error *err)
 {
-    double distance = fmax(figures->positive_distance, figures->negative_distance);
-    if (!(fabs(mean_loss(t, figures)) <
-          LOSS_MOST * fmax(1, run->first_distance * run->first_distance)))
+    double distance = farther(figures->positive_distance, figures->negative_distance);
+    double loss = fmi_mean_loss(t, figures);
+    if (!(fabs(loss) < LOSS_MOST * fmax(1, run->first_distance * run->first_distance)))
         return fmi_fail_explosion(t, "the loss is", err);
     if (isnan(run->first_distance))
         run->first_distance = distance;
+    if (isnan(run->first_loss))
+        run->first_loss = loss;
     run->collapsed =
         distance <= COLLAPSED * run->first_distance && at_loss(t, figures) ? run->collapsed + 1 : 0;
-    return run->collapsed < COLLAPSED_STEPS ? FM_OK : fail_collapse(t, err);
+    return run->collapsed < COLLAPSED_STEPS ? FM_OK : fail_collapse(t, distance, loss, run, err);
 }
 
-fm_status fmi_watch_epoch(fm_trainer *t, int64_t active, bool alike, fmi_run *run, fm_error *err)
+/* On the way to a collapse, which with embeddings of unit length may take for ever: they draw
+ * together, and as much is wrong as where nothing is known. Where lengths are free they may shrink
+ * to what the margin wants. */
+static bool draws_together(const fm_trainer *t, double loss, const fmi_run *run)
+{
+    double margin = (double)t->options.margin, least = 0.95 * chance(t), most = HUGE_VAL;
+    if (t->options.loss == FM_LOSS_SOFTMAX)
+        return false;
+    if (t->options.loss == FM_LOSS_TRIPLET) {
+        least = 0.95 * margin;
+        most = t->manifest.embedding.normalize ? HUGE_VAL : 1.1 * margin;
+    }
+    return loss > least && loss < most &&
+           farther(run->positive_distance, run->negative_distance) < DRAWN * run->first_distance;
+}
+
+/* Surer of what is wrong than one who knows nothing, and than at the beginning; triplets by far
+ * more than the margin, which is what no knowledge costs. */
+static bool astray(const fm_trainer *t, double loss, const fmi_run *run)
+{
+    if (t->options.loss == FM_LOSS_TRIPLET)
+        return loss > fmax(10 * (double)t->options.margin, ASTRAY * run->first_loss);
+    return loss > fmax(ASTRAY * chance(t), run->first_loss);
+}
+
+/* An epoch of that kind is nothing yet; too many in a row are, or one at the end. */
+static bool too_many(int32_t *epochs, bool another, int32_t most, const fmi_run *run)
+{
+    *epochs = another ? *epochs + 1 : 0;
+    return *epochs >= most || (another && run->finished);
+}
+
+static fm_status watch_active(fm_trainer *t, int64_t active, fmi_run *run, fm_error *err)
 {
     char message[FM_ERROR_MESSAGE_MAX];
-    run->alike = alike ? run->alike + 1 : 0;
-    if (run->alike >= ALIKE_EPOCHS || (alike && run->finished))
-        return fail_collapse(t, err);
     if (active > 0 || t->options.loss != FM_LOSS_TRIPLET || run->told_inactive)
         return FM_OK;
     run->told_inactive = 1;
@@ -164,4 +208,17 @@ fm_status fmi_watch_epoch(fm_trainer *t, int64_t active, bool alike, fmi_run *ru
              "take more people into a batch, batch-hard mining, or stop here",
              (int)run->epoch);
     return tell_run(t, FM_FINDING_NO_ACTIVE, false, message, err);
+}
+
+fm_status fmi_watch_epoch(fm_trainer *t, const fmi_epoch_figures *figures, bool alike, fmi_run *run,
+                          fm_error *err)
+{
+    double distance = farther(run->positive_distance, run->negative_distance);
+    double loss = figures->mean_loss;
+    if (too_many(&run->alike, alike, ALIKE_EPOCHS, run) ||
+        too_many(&run->drawn, draws_together(t, loss, run), DRAWN_EPOCHS, run))
+        return fail_collapse(t, distance, loss, run, err);
+    if (too_many(&run->astray, astray(t, loss, run), ASTRAY_EPOCHS, run))
+        return fmi_fail_explosion(t, "the loss is", err);
+    return watch_active(t, figures->active, run, err);
 }

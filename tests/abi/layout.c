@@ -34,6 +34,7 @@ static void print_status(void)
     CONSTANT(FM_E_BUSY);
     CONSTANT(FM_E_REFUSED);
     CONSTANT(FM_E_TRAINING);
+    CONSTANT(FM_E_NOT_LIVE);
     CONSTANT(FM_ERROR_MESSAGE_MAX);
     TYPE(fm_error);
     FIELD(fm_error, struct_size);
@@ -152,6 +153,7 @@ static void print_session(void)
     FIELD(fm_session_options, max_faces);
     FIELD(fm_session_options, selection);
     FIELD(fm_session_options, min_score);
+    FIELD(fm_session_options, liveness);
 }
 
 static void print_face(void)
@@ -185,6 +187,8 @@ static void print_compare(void)
     FIELD(fm_verify_options, threshold);
     FIELD(fm_verify_options, aligned);
     FIELD(fm_verify_options, extrapolate);
+    FIELD(fm_verify_options, liveness);
+    FIELD(fm_verify_options, liveness_options);
     TYPE(fm_verification);
     FIELD(fm_verification, struct_size);
     FIELD(fm_verification, match);
@@ -197,6 +201,7 @@ static void print_compare(void)
     FIELD(fm_verification, threshold_fmr_low);
     FIELD(fm_verification, threshold_fmr_high);
     FIELD(fm_verification, threshold_fnmr);
+    FIELD(fm_verification, liveness);
 }
 
 static void print_gallery(void)
@@ -265,6 +270,9 @@ static void print_gallery(void)
     FIELD(fm_enroll_options, quality);
     FIELD(fm_enroll_options, gate);
     FIELD(fm_enroll_options, report);
+    FIELD(fm_enroll_options, liveness_options);
+    FIELD(fm_enroll_options, liveness);
+    FIELD(fm_enroll_options, reserved);
     TYPE(fm_enrollment);
     FIELD(fm_enrollment, struct_size);
     FIELD(fm_enrollment, new_identity);
@@ -272,6 +280,7 @@ static void print_gallery(void)
     FIELD(fm_enrollment, templates);
     FIELD(fm_enrollment, face_count);
     FIELD(fm_enrollment, face);
+    FIELD(fm_enrollment, liveness);
     TYPE(fm_score_rule);
     CONSTANT(FM_SCORE_BEST);
     CONSTANT(FM_SCORE_MEAN);
@@ -282,6 +291,8 @@ static void print_gallery(void)
     FIELD(fm_identify_options, threshold);
     FIELD(fm_identify_options, aligned);
     FIELD(fm_identify_options, score);
+    FIELD(fm_identify_options, liveness);
+    FIELD(fm_identify_options, liveness_options);
     TYPE(fm_match);
     FIELD(fm_match, id);
     FIELD(fm_match, fmr);
@@ -295,6 +306,7 @@ static void print_gallery(void)
     FIELD(fm_identification, identities);
     FIELD(fm_identification, face_count);
     FIELD(fm_identification, face);
+    FIELD(fm_identification, liveness);
 }
 
 static void print_transfer(void)
@@ -549,6 +561,84 @@ static void print_train(void)
     FIELD(fm_trainer_save_options, dataset);
 }
 
+static void print_liveness(void)
+{
+    TYPE(fm_liveness_verdict);
+    CONSTANT(FM_LIVENESS_NOT_CHECKED);
+    CONSTANT(FM_LIVENESS_LIVE);
+    CONSTANT(FM_LIVENESS_SPOOF);
+    CONSTANT(FM_LIVENESS_UNCERTAIN);
+    TYPE(fm_liveness_reason);
+    CONSTANT(FM_LIVENESS_REASON_NONE);
+    CONSTANT(FM_LIVENESS_REASON_TOO_SMALL);
+    CONSTANT(FM_LIVENESS_REASON_CUT);
+    CONSTANT(FM_LIVENESS_REASON_CROP);
+    CONSTANT(FM_LIVENESS_REASON_BLURRED);
+    CONSTANT(FM_LIVENESS_REASON_BETWEEN);
+    CONSTANT(FM_LIVENESS_REASON_OTHER_FACE);
+    CONSTANT(FM_LIVENESS_REASON_STILL);
+    CONSTANT(FM_LIVENESS_REASON_TOO_FEW);
+    TYPE(fm_liveness_policy);
+    CONSTANT(FM_LIVENESS_OFF);
+    CONSTANT(FM_LIVENESS_REPORT);
+    CONSTANT(FM_LIVENESS_REQUIRE);
+    CONSTANT(FM_LIMIT_LIVENESS_FRAMES);
+    TYPE(fm_liveness_options);
+    FIELD(fm_liveness_options, struct_size);
+    FIELD(fm_liveness_options, use_thresholds);
+    FIELD(fm_liveness_options, apcer);
+    FIELD(fm_liveness_options, bpcer);
+    FIELD(fm_liveness_options, live_score);
+    FIELD(fm_liveness_options, spoof_score);
+    FIELD(fm_liveness_options, min_size_px);
+    FIELD(fm_liveness_options, min_inside);
+    FIELD(fm_liveness_options, min_crop);
+    FIELD(fm_liveness_options, min_sharpness);
+    TYPE(fm_liveness_result);
+    FIELD(fm_liveness_result, struct_size);
+    FIELD(fm_liveness_result, verdict);
+    FIELD(fm_liveness_result, reason);
+    FIELD(fm_liveness_result, score);
+    FIELD(fm_liveness_result, apcer);
+    FIELD(fm_liveness_result, bpcer);
+    FIELD(fm_liveness_result, live_threshold);
+    FIELD(fm_liveness_result, spoof_threshold);
+    FIELD(fm_liveness_result, value);
+    FIELD(fm_liveness_result, limit);
+    FIELD(fm_liveness_result, quality);
+    FIELD(fm_liveness_result, face_count);
+    FIELD(fm_liveness_result, face);
+    TYPE(fm_liveness_summary);
+    FIELD(fm_liveness_summary, verdict);
+    FIELD(fm_liveness_summary, reason);
+    FIELD(fm_liveness_summary, score);
+    FIELD(fm_liveness_summary, reserved);
+    TYPE(fm_liveness_sequence_options);
+    FIELD(fm_liveness_sequence_options, struct_size);
+    FIELD(fm_liveness_sequence_options, min_frames);
+    FIELD(fm_liveness_sequence_options, max_frames);
+    FIELD(fm_liveness_sequence_options, still_difference);
+    FIELD(fm_liveness_sequence_options, same_fmr);
+    FIELD(fm_liveness_sequence_options, use_same_score);
+    FIELD(fm_liveness_sequence_options, same_score);
+    FIELD(fm_liveness_sequence_options, liveness);
+    TYPE(fm_liveness_fusion);
+    FIELD(fm_liveness_fusion, struct_size);
+    FIELD(fm_liveness_fusion, verdict);
+    FIELD(fm_liveness_fusion, reason);
+    FIELD(fm_liveness_fusion, score);
+    FIELD(fm_liveness_fusion, apcer);
+    FIELD(fm_liveness_fusion, bpcer);
+    FIELD(fm_liveness_fusion, live_threshold);
+    FIELD(fm_liveness_fusion, spoof_threshold);
+    FIELD(fm_liveness_fusion, decided);
+    FIELD(fm_liveness_fusion, frames);
+    FIELD(fm_liveness_fusion, used);
+    FIELD(fm_liveness_fusion, unusable);
+    FIELD(fm_liveness_fusion, stills);
+    FIELD(fm_liveness_fusion, other_faces);
+}
+
 int main(void)
 {
     print_status();
@@ -566,5 +656,6 @@ int main(void)
     print_evaluate();
     print_evaluation();
     print_train();
+    print_liveness();
     return 0;
 }

@@ -49,6 +49,9 @@ typedef struct outputs {
     GROWN(fm_transfer) transfer;
     GROWN(fm_evaluation_report) figures;
     GROWN(fm_operating_point) point;
+    GROWN(fm_liveness_result) liveness;
+    GROWN(fm_liveness_fusion) fusion;
+    fm_liveness_sequence *sequence;
     fm_evaluation *evaluation;
     fm_trainer *trainer;
     GROWN(fm_training_stats) stats;
@@ -57,8 +60,8 @@ typedef struct outputs {
 } outputs;
 
 typedef struct inputs {
-    fm_model *embedder, *uncalibrated, *other, *detector;
-    fm_session *session, *detecting, *embedding, *strange;
+    fm_model *embedder, *uncalibrated, *other, *detector, *liveness;
+    fm_session *session, *detecting, *embedding, *strange, *judging, *checking;
     fm_image *photo, *blank;
     const fm_image *pair[2], *holed[2];
     fm_gallery *gallery, *read_only, *managed, *plain, *lenient;
@@ -110,6 +113,8 @@ static void set_sizes(void)
     out.figures.head.struct_size = sizeof out.figures.head;
     out.point.head.struct_size = sizeof out.point.head;
     out.stats.head.struct_size = sizeof out.stats.head;
+    out.liveness.head.struct_size = sizeof out.liveness.head;
+    out.fusion.head.struct_size = sizeof out.fusion.head;
 }
 
 static fm_error *begin(int form)
@@ -159,6 +164,8 @@ static void free_what_was_made(void)
         fm_session_free(out.session);
     if (out.gallery != before.gallery)
         fm_gallery_close(out.gallery);
+    if (out.sequence != before.sequence)
+        fm_liveness_sequence_free(out.sequence);
     if (out.model != before.model)
         fm_model_free(out.model);
     if (out.trainer != before.trainer)
@@ -324,14 +331,19 @@ static int make_sessions(fm_error *err)
         load_fake(&in.uncalibrated, UNCALIBRATED, err) != FM_OK ||
         load_fake(&in.other, OTHER, err) != FM_OK ||
         load_fake(&in.detector, DETECTOR, err) != FM_OK ||
+        load_fake(&in.liveness, LIVENESS, err) != FM_OK ||
         fm_session_create(&in.embedding, in.embedder, &options, err) != FM_OK)
         return -1;
     options.detector = in.detector;
-    return fm_session_create(&in.session, in.embedder, &options, err) == FM_OK &&
-                   fm_session_create(&in.strange, in.other, &options, err) == FM_OK &&
-                   fm_session_create(&in.detecting, NULL, &options, err) == FM_OK
-               ? 0
-               : -1;
+    if (fm_session_create(&in.session, in.embedder, &options, err) != FM_OK ||
+        fm_session_create(&in.strange, in.other, &options, err) != FM_OK ||
+        fm_session_create(&in.detecting, NULL, &options, err) != FM_OK)
+        return -1;
+    options.liveness = in.liveness;
+    if (fm_session_create(&in.checking, in.embedder, &options, err) != FM_OK)
+        return -1;
+    options.detector = NULL;
+    return fm_session_create(&in.judging, NULL, &options, err) == FM_OK ? 0 : -1;
 }
 
 static int make_galleries(fm_error *err)
@@ -380,6 +392,9 @@ static int tear_down(void **state)
     fm_session_free(in.detecting);
     fm_session_free(in.strange);
     fm_session_free(in.embedding);
+    fm_session_free(in.checking);
+    fm_session_free(in.judging);
+    fm_model_free(in.liveness);
     fm_model_free(in.embedder);
     fm_model_free(in.uncalibrated);
     fm_model_free(in.other);
@@ -452,6 +467,8 @@ static void test_inits(void **state)
     INIT(fm_calibration_options);
     INIT(fm_trainer_options);
     INIT(fm_trainer_save_options);
+    INIT(fm_liveness_options);
+    INIT(fm_liveness_sequence_options);
     assert_int_equal(failures, 0);
 }
 
@@ -464,6 +481,7 @@ static void test_frees_take_null(void **state)
     RETURNS(fm_gallery_close(NULL));
     RETURNS(fm_evaluation_free(NULL));
     RETURNS(fm_trainer_free(NULL));
+    RETURNS(fm_liveness_sequence_free(NULL));
 }
 
 static void test_image_load(void **state)
@@ -690,6 +708,8 @@ static void test_session_create(void **state)
     GIVES(FM_OK, fm_session_create(&out.session, in.embedder, NULL, err));
     OPTION_SIZES(fm_session_options, fm_session_create(&out.session, in.embedder, options, err));
     SESSION_OPTION(FM_E_INVALID_ARGUMENT, detector = in.embedder);
+    SESSION_OPTION(FM_E_INVALID_ARGUMENT, liveness = in.detector);
+    SESSION_OPTION(FM_OK, liveness = in.liveness);
     SESSION_OPTION(FM_E_INVALID_ARGUMENT, precision = -1);
     SESSION_OPTION(FM_E_INVALID_ARGUMENT, precision = 3);
     SESSION_OPTION(FM_E_UNSUPPORTED, precision = FM_PRECISION_BFLOAT16);
@@ -1197,6 +1217,199 @@ static void test_gate(void **state)
     assert_int_equal(fm_gallery_remove(in.gallery, "gated", NULL, NULL), FM_OK);
     GATE_OPTIONS(add_with(gate, report, err));
     assert_int_equal(fm_gallery_remove(in.gallery, "gated", NULL, NULL), FM_OK);
+    assert_int_equal(failures, 0);
+}
+
+/* ---- liveness ---- */
+
+#define LIVENESS_OPTIONS(call)                                                                     \
+    do {                                                                                           \
+        OPTION_SIZES(fm_liveness_options, call);                                                   \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_liveness_options, use_thresholds = 2, call);              \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_liveness_options, apcer = -0.1, call);                    \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_liveness_options, apcer = 1, call);                       \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_liveness_options, bpcer = NAN, call);                     \
+        OPTION(FM_E_LIMIT, fm_liveness_options, apcer = 1e-9, call);                               \
+        OPTION(FM_E_LIMIT, fm_liveness_options, bpcer = 1e-9, call);                               \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_liveness_options, use_thresholds = 1;                     \
+               options->live_score = 1.1f, call);                                                  \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_liveness_options, use_thresholds = 1;                     \
+               options->spoof_score = 0.1f, call);                                                 \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_liveness_options, use_thresholds = 1;                     \
+               options->live_score = NAN, call);                                                   \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_liveness_options, min_size_px = INFINITY, call);          \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_liveness_options, min_inside = 1.1f, call);               \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_liveness_options, min_crop = NAN, call);                  \
+        OPTION(FM_E_INVALID_ARGUMENT, fm_liveness_options, min_sharpness = INFINITY, call);        \
+        OPTION(FM_OK, fm_liveness_options, min_size_px = -1, call);                                \
+    } while (0)
+
+static void test_liveness(void **state)
+{
+    fm_liveness_result *to = &out.liveness.head;
+    fm_session *s = in.checking;
+    const fm_image *p = in.photo;
+    fm_face away = in.known_face, endless = in.known_face;
+    (void)state;
+    away.x = 1000;
+    endless.width = INFINITY;
+    RETURNS(fm_liveness_verdict_name(INT32_MIN));
+    RETURNS(fm_liveness_verdict_name(INT32_MAX));
+    RETURNS(fm_liveness_reason_name(-1));
+    RETURNS(fm_liveness_reason_name(INT32_MAX));
+    assert_string_equal(fm_liveness_verdict_name(FM_LIVENESS_UNCERTAIN), "uncertain");
+    assert_string_equal(fm_liveness_verdict_name(4), "unknown");
+    assert_string_equal(fm_liveness_reason_name(FM_LIVENESS_REASON_TOO_FEW), "too_few");
+    assert_string_equal(fm_liveness_reason_name(9), "unknown");
+    REFUSED(fm_liveness(NULL, p, NULL, NULL, to, err));
+    REFUSED(fm_liveness(s, NULL, NULL, NULL, to, err));
+    REFUSED(fm_liveness(s, p, NULL, NULL, NULL, err));
+    REFUSED(fm_liveness(s, p, &away, NULL, to, err));
+    REFUSED(fm_liveness(s, p, &endless, NULL, to, err));
+    GIVES(FM_OK, fm_liveness(in.judging, p, &in.known_face, NULL, to, err));
+    GIVES(FM_E_STATE, fm_liveness(in.judging, p, NULL, NULL, to, err));
+    GIVES(FM_E_STATE, fm_liveness(in.session, p, NULL, NULL, to, err));
+    GIVES(FM_E_NOT_FOUND, fm_liveness(s, in.blank, NULL, NULL, to, err));
+    OUTPUT_SIZES(liveness, fm_liveness(s, p, NULL, NULL, to, err));
+    LIVENESS_OPTIONS(fm_liveness(s, p, NULL, options, to, err));
+    assert_int_equal(failures, 0);
+}
+
+static void test_liveness_batch(void **state)
+{
+    fm_liveness_result *to = &out.liveness.head;
+    const size_t size = sizeof *to;
+    fm_session *s = in.checking;
+    (void)state;
+    REFUSED(fm_liveness_batch(NULL, in.pair, 1, NULL, NULL, to, size, out.statuses, err));
+    REFUSED(fm_liveness_batch(s, NULL, 1, NULL, NULL, to, size, out.statuses, err));
+    REFUSED(fm_liveness_batch(s, in.pair, 1, NULL, NULL, NULL, size, out.statuses, err));
+    REFUSED(fm_liveness_batch(s, in.pair, 1, NULL, NULL, to, size, NULL, err));
+    REFUSED(fm_liveness_batch(s, in.pair, 1, NULL, NULL, to, 0, out.statuses, err));
+    REFUSED(fm_liveness_batch(s, in.pair, 1, NULL, NULL, to, size + 1, out.statuses, err));
+    REFUSED(
+        fm_liveness_batch(s, in.pair, FM_LIMIT_BATCH + 1, NULL, NULL, to, size, out.statuses, err));
+    REFUSED(fm_liveness_batch(s, in.pair, SIZE_MAX, NULL, NULL, to, size, out.statuses, err));
+    REFUSED(fm_liveness_batch(s, &in.holed[1], 1, NULL, NULL, to, size, out.statuses, err));
+    GIVES(FM_OK, fm_liveness_batch(s, NULL, 0, NULL, NULL, NULL, 0, NULL, err));
+    GIVES(FM_E_STATE,
+          fm_liveness_batch(in.session, in.pair, 1, NULL, NULL, to, size, out.statuses, err));
+    GIVES(FM_E_STATE,
+          fm_liveness_batch(in.judging, in.pair, 1, NULL, NULL, to, size, out.statuses, err));
+    GIVES(FM_OK, fm_liveness_batch(in.judging, in.pair, 1, &in.known_face, NULL, to, size,
+                                   out.statuses, err));
+    ROW(FM_E_INVALID_ARGUMENT, to->struct_size = sizeof *to - 1,
+        fm_liveness_batch(s, in.pair, 1, NULL, NULL, to, size, out.statuses, err));
+    ROW(FM_E_INVALID_ARGUMENT, to->struct_size = sizeof *to + 8,
+        fm_liveness_batch(s, in.pair, 1, NULL, NULL, to, size, out.statuses, err));
+    LIVENESS_OPTIONS(fm_liveness_batch(s, in.pair, 1, NULL, options, to, size, out.statuses, err));
+    assert_int_equal(failures, 0);
+}
+
+#define SEQUENCE_OPTION(expected, assignment)                                                      \
+    OPTION(expected, fm_liveness_sequence_options, assignment,                                     \
+           fm_liveness_sequence_create(&out.sequence, in.checking, options, err))
+
+static void test_liveness_sequence(void **state)
+{
+    static const fm_liveness_options bad = {.struct_size = sizeof bad, .apcer = 2};
+    fm_liveness_sequence *made = NULL;
+    fm_liveness_result *to = &out.liveness.head;
+    fm_session *s = in.checking;
+    const fm_image *p = in.photo;
+    (void)state;
+    REFUSED(fm_liveness_sequence_create(NULL, s, NULL, err));
+    REFUSED(fm_liveness_sequence_create(&out.sequence, NULL, NULL, err));
+    GIVES(FM_E_STATE, fm_liveness_sequence_create(&out.sequence, in.session, NULL, err));
+    GIVES(FM_E_STATE, fm_liveness_sequence_create(&out.sequence, in.judging, NULL, err));
+    OPTION_SIZES(fm_liveness_sequence_options,
+                 fm_liveness_sequence_create(&out.sequence, s, options, err));
+    SEQUENCE_OPTION(FM_E_INVALID_ARGUMENT, min_frames = -1);
+    SEQUENCE_OPTION(FM_E_INVALID_ARGUMENT, min_frames = FM_LIMIT_LIVENESS_FRAMES + 1);
+    SEQUENCE_OPTION(FM_OK, min_frames = FM_LIMIT_LIVENESS_FRAMES);
+    SEQUENCE_OPTION(FM_E_INVALID_ARGUMENT, max_frames = 2);
+    SEQUENCE_OPTION(FM_E_INVALID_ARGUMENT, max_frames = FM_LIMIT_LIVENESS_FRAMES + 1);
+    SEQUENCE_OPTION(FM_E_INVALID_ARGUMENT, still_difference = NAN);
+    SEQUENCE_OPTION(FM_E_INVALID_ARGUMENT, still_difference = 256);
+    SEQUENCE_OPTION(FM_E_INVALID_ARGUMENT, same_fmr = 1);
+    SEQUENCE_OPTION(FM_E_INVALID_ARGUMENT, same_fmr = NAN);
+    SEQUENCE_OPTION(FM_E_LIMIT, same_fmr = 1e-9);
+    SEQUENCE_OPTION(FM_E_INVALID_ARGUMENT, use_same_score = 2);
+    SEQUENCE_OPTION(FM_E_INVALID_ARGUMENT, use_same_score = 1; options->same_score = NAN);
+    SEQUENCE_OPTION(FM_E_INVALID_ARGUMENT, liveness = &bad);
+    assert_int_equal(fm_liveness_sequence_create(&made, s, NULL, NULL), FM_OK);
+    REFUSED(fm_liveness_sequence_add(NULL, s, p, NULL, to, err));
+    REFUSED(fm_liveness_sequence_add(made, NULL, p, NULL, to, err));
+    REFUSED(fm_liveness_sequence_add(made, s, NULL, NULL, to, err));
+    GIVES(FM_E_STATE, fm_liveness_sequence_add(made, in.session, p, NULL, to, err));
+    GIVES(FM_E_NOT_FOUND, fm_liveness_sequence_add(made, s, in.blank, NULL, to, err));
+    ROW(FM_E_INVALID_ARGUMENT, to->struct_size = 0,
+        fm_liveness_sequence_add(made, s, p, NULL, to, err));
+    GIVES(FM_OK, fm_liveness_sequence_add(made, s, p, NULL, to, err));
+    REFUSED(fm_liveness_sequence_result(NULL, &out.fusion.head, err));
+    REFUSED(fm_liveness_sequence_result(made, NULL, err));
+    OUTPUT_SIZES(fusion, fm_liveness_sequence_result(made, &out.fusion.head, err));
+    fm_liveness_sequence_free(made);
+    assert_int_equal(failures, 0);
+}
+
+/* What a policy may not be, in each call that takes one. */
+#define POLICIES(type, with_liveness, without)                                                     \
+    do {                                                                                           \
+        static const fm_liveness_options bad_ = {.struct_size = sizeof bad_, .apcer = 2};          \
+        OPTION(FM_E_INVALID_ARGUMENT, type, liveness = -1, with_liveness);                         \
+        OPTION(FM_E_INVALID_ARGUMENT, type, liveness = 3, with_liveness);                          \
+        OPTION(FM_E_INVALID_ARGUMENT, type, liveness = FM_LIVENESS_REPORT;                         \
+               options->aligned = 1, with_liveness);                                               \
+        OPTION(FM_E_INVALID_ARGUMENT, type, liveness = FM_LIVENESS_REQUIRE;                        \
+               options->liveness_options = &bad_, with_liveness);                                  \
+        OPTION(FM_E_STATE, type, liveness = FM_LIVENESS_REPORT, without);                          \
+        OPTION(FM_OK, type, liveness = FM_LIVENESS_REPORT, with_liveness);                         \
+    } while (0)
+
+static void test_liveness_policies(void **state)
+{
+    const fm_image *p = in.photo;
+    fm_verification *v = &out.verification.head;
+    fm_identification *i = &out.identification.head;
+    fm_gallery *g = in.gallery;
+    (void)state;
+    POLICIES(fm_verify_options, fm_verify(in.checking, p, p, options, v, err),
+             fm_verify(in.session, p, p, options, v, err));
+    POLICIES(fm_verify_options, fm_verify_identity(g, in.checking, "anna", p, options, v, err),
+             fm_verify_identity(g, in.session, "anna", p, options, v, err));
+    POLICIES(fm_identify_options,
+             fm_identify(g, in.checking, p, options, out.matches, 4, &out.count, i, err),
+             fm_identify(g, in.session, p, options, out.matches, 4, &out.count, i, err));
+    POLICIES(fm_enroll_options,
+             fm_gallery_enroll(g, in.checking, "checked", p, options, &out.enrollment.head, err),
+             fm_gallery_enroll(g, in.session, "checked", p, options, &out.enrollment.head, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_enroll_options, reserved = 1,
+           fm_gallery_enroll(g, in.checking, "checked", p, options, &out.enrollment.head, err));
+    assert_int_equal(fm_gallery_remove(g, "checked", NULL, NULL), FM_OK);
+    assert_int_equal(failures, 0);
+}
+
+static void test_liveness_calibrate(void **state)
+{
+    static const float scores[] = {0.9f, 0.1f}, high[] = {0.9f, 1.1f}, nan[] = {NAN, 0.1f};
+    static const int32_t kinds[] = {0, 1}, live[] = {0, 0}, attacks[] = {1, 1}, bad[] = {0, -1};
+    static char text[4096];
+    (void)state;
+    REFUSED(fm_liveness_calibrate(NULL, kinds, 2, NULL, text, sizeof text, NULL, err));
+    REFUSED(fm_liveness_calibrate(scores, NULL, 2, NULL, text, sizeof text, NULL, err));
+    REFUSED(fm_liveness_calibrate(high, kinds, 2, NULL, text, sizeof text, NULL, err));
+    REFUSED(fm_liveness_calibrate(nan, kinds, 2, NULL, text, sizeof text, NULL, err));
+    REFUSED(fm_liveness_calibrate(scores, bad, 2, NULL, text, sizeof text, NULL, err));
+    GIVES(FM_E_STATE, fm_liveness_calibrate(scores, kinds, 0, NULL, text, sizeof text, NULL, err));
+    GIVES(FM_E_STATE, fm_liveness_calibrate(scores, live, 2, NULL, text, sizeof text, NULL, err));
+    GIVES(FM_E_STATE,
+          fm_liveness_calibrate(scores, attacks, 2, NULL, text, sizeof text, NULL, err));
+    GIVES(FM_E_BUFFER_TOO_SMALL, fm_liveness_calibrate(scores, kinds, 2, NULL, NULL, 0, NULL, err));
+    OPTION_SIZES(fm_calibration_options,
+                 fm_liveness_calibrate(scores, kinds, 2, options, text, sizeof text, NULL, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_calibration_options, dataset = "a\nb",
+           fm_liveness_calibrate(scores, kinds, 2, options, text, sizeof text, NULL, err));
     assert_int_equal(failures, 0);
 }
 
@@ -1959,6 +2172,11 @@ int main(void)
         TEST(test_verify),
         TEST(test_gallery_open),
         TEST(test_gate),
+        TEST(test_liveness),
+        TEST(test_liveness_batch),
+        TEST(test_liveness_sequence),
+        TEST(test_liveness_policies),
+        TEST(test_liveness_calibrate),
         TEST(test_gallery_keys),
         TEST(test_gallery_enroll),
         TEST(test_gallery_add),

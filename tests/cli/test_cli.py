@@ -1214,11 +1214,11 @@ class Sealed(Case):
 
 
 class Help(Case):
-    COMMANDS = ["detect", "embed", "verify", "enroll", "identify", "gallery info", "gallery list",
+    COMMANDS = ["detect", "embed", "verify", "enroll", "identify", "liveness", "gallery info", "gallery list",
                 "gallery show", "gallery remove", "gallery export", "gallery import",
                 "gallery compact", "gallery rekey", "gallery shard", "evaluate pairs",
-                "evaluate all-pairs", "evaluate identify", "calibrate", "models", "bench",
-                "version", "help"]
+                 "evaluate all-pairs", "evaluate identify", "evaluate pad", "calibrate", "train",
+                 "models", "bench", "version", "help"]
 
     def listed(self, command):
         text = self.expect(YES, *command.split(), "--help")
@@ -1234,11 +1234,18 @@ class Help(Case):
               "fpir": ["1e-3"], "threshold": ["0.5"], "top": ["3"], "rounds": ["3"],
               "min-face": ["40"], "threads": ["2"], "template": ["1"], "select": ["score"],
               "on-existing": ["skip"], "index": ["exact"], "failures": ["error"],
-              "extrapolate": [],
+              "extrapolate": [], "liveness": ["report"], "apcer": ["0.1"], "bpcer": ["0.1"],
+              "live-score": ["0.6"], "spoof-score": ["0.4"], "sequence": [], "min-frames": ["2"],
+              "pad": [], "folds": ["5"],
               "precision": ["bfloat16"], "quality": [], "no-gate": [], "allow": ["blurred"],
               "other-faces": ["0.3"], "min-size": ["60"], "min-score": ["0.8"],
               "min-sharpness": ["0.1"], "min-brightness": ["20"], "max-brightness": ["240"],
-              "max-yaw": ["30"], "max-pitch": ["30"], "max-roll": ["30"]}
+              "max-yaw": ["30"], "max-pitch": ["30"], "max-roll": ["30"], "leave-out": ["2"],
+              "force": [], "resume": [], "loss": ["triplet"], "mining": ["all"], "margin": ["0.3"],
+              "reduction": ["sum"], "people": ["3"], "photographs": ["3"], "epochs": ["3"],
+              "steps": ["3"], "patience": ["3"], "optimizer": ["sgd"], "rate": ["0.1"],
+              "momentum": ["0.5"], "weight-decay": ["0.1"], "schedule": ["step"],
+              "schedule-epochs": ["3"], "head": ["16"], "seed": ["3"]}
 
     def test_help_lists_exactly_what_is_accepted(self):
         lists = {command: self.listed(command) for command in self.COMMANDS}

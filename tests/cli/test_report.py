@@ -18,6 +18,8 @@ import sys
 import tempfile
 import unittest
 
+import training
+
 PROGRAM = os.path.abspath(os.environ.get("FACEMATCH_BIN", "build/bin/facematch"))
 PHOTOS = os.environ.get("FACEMATCH_PHOTOS", "build/photos")
 AXE = os.environ.get("FACEMATCH_AXE", "build/node/node_modules/axe-core/axe.min.js")
@@ -88,7 +90,7 @@ class Report(unittest.TestCase):
         self.assertTrue(found, "the page did not finish")
         return json.loads(html.unescape(found.group(1)))
 
-    def check(self, text, name):
+    def check(self, text, name, images=3):
         self.assertNotRegex(text, r"(src|href)=\"(?!data:)")
         self.assertNotIn("<script", text)
         for width in (400, 1400):
@@ -97,7 +99,7 @@ class Report(unittest.TestCase):
             self.assertGreater(told["passes"], 10)
             self.assertLessEqual(told["wide"], told["width"])
             self.assertEqual(told["broken"], 0)
-            self.assertGreater(told["images"], 2)
+            self.assertGreaterEqual(told["images"], images)
             self.assertGreaterEqual(told["charts"], 2)
             if SHOTS:
                 self.chromium(f"--window-size={width},2600", f"--screenshot={SHOTS}/{name}-{width}.png",
@@ -113,6 +115,43 @@ class Report(unittest.TestCase):
         self.assertEqual((twin["genuine"], twin["impostor"]), (3, 3))
         self.assertEqual(twin["curve_threshold_fmr_fnmr"][0][1:], [0, 1])
         self.check(text, "all-pairs")
+
+    def test_train(self):
+        training.write_architecture(self.path("tiny.pt"))
+        training.write_people(self.path("people"), 12, 4)
+        os.rename(self.path("people/p03"), self.path(f"people/{ODD}"))
+        training.write_people(self.path("people"), 1, 1, first=30)
+        page = self.path("page.html")
+        subprocess.run([PROGRAM, "train", "--arch", self.path("tiny.pt"), "--data",
+                        self.path("people"), "--aligned", "--epochs", "6", "--people", "4",
+                        "--report", page, "--out", self.path("<b>m.pt")], check=True,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with open(page, encoding="utf-8") as file:
+            text = file.read()
+        with open(self.path("page.json"), encoding="utf-8") as file:
+            twin = json.load(file)
+        self.assertEqual(os.stat(page).st_mode & 0o777, 0o600)
+        self.assertNotIn("<b>m.pt", text)
+        self.assertEqual(len(twin["epochs"]), 6)
+        self.assertIn("single", [f["finding"] for f in twin["findings"]])
+        self.assertEqual(text.count("<svg"), 5)
+        self.check(text, "train", images=0)
+
+    def test_pad(self):
+        rows = [f"in/{ODD}/{name}.jpg,live," for name in "ab"]
+        rows += [f"in/{ODD}/c.jpg,spoof,<i>print", "in/biden/a.jpg,spoof,screen"]
+        rows = [row.replace('"', "") for row in rows]  # which a table has none of
+        os.rename(self.path(f"in/{ODD}"), self.path("in/" + ODD.replace('"', "")))
+        with open(self.path("labels.csv"), "w", encoding="utf-8") as file:
+            file.write("path,label,attack\n" + "".join(row + "\n" for row in rows))
+        text, twin = self.report("pad", "--images", self.folder.name, "--labels",
+                                 self.path("labels.csv"), "--live-score", "0.5", "--spoof-score",
+                                 "0.4")
+        self.assertNotIn("<i>print", text)
+        self.assertEqual([k["kind"] for k in twin["kinds"]], ["live", "<i>print", "screen"])
+        self.assertEqual(twin["apcer"]["trials"], 1)
+        self.assertEqual(twin["curve_threshold_apcer_bpcer"][0][1:], [0, 1])
+        self.check(text, "pad")
 
     def test_identify(self):
         text, twin = self.report("identify", "--gallery-images", self.path("gallery"), "--known",

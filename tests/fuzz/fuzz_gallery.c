@@ -61,7 +61,8 @@ static void read_all(fm_gallery *gallery)
 static void search_and_change(fm_gallery *gallery)
 {
     static const float query[DIM] = {1, -2, 3, -4};
-    fm_identify_options options = {sizeof options, 1, 0, -FLT_MAX, 0, 0};
+    fm_identify_options options = {
+        .struct_size = sizeof options, .use_threshold = 1, .threshold = -FLT_MAX};
     fm_match matches[PAGE];
     size_t count;
     fm_status status =

@@ -99,9 +99,9 @@ static void test_error_names_of_statuses(void **state)
     assert_string_equal(fm_status_name(FM_OK), "FM_OK");
     assert_string_equal(fm_status_name(FM_E_BUSY), "FM_E_BUSY");
     assert_string_equal(fm_status_name(FM_E_TRAINING), "FM_E_TRAINING");
-    assert_string_equal(fm_status_name(-21), "FM_E_UNKNOWN");
+    assert_string_equal(fm_status_name(-22), "FM_E_UNKNOWN");
     assert_string_equal(fm_status_name(1), "FM_E_UNKNOWN");
-    for (fm_status s = FM_E_TRAINING; s <= FM_OK; s++)
+    for (fm_status s = FM_E_NOT_LIVE; s <= FM_OK; s++)
         assert_string_not_equal(fm_status_name(s), "FM_E_UNKNOWN");
 }
 

@@ -165,7 +165,8 @@ static int64_t add(fm_gallery *gallery, const char *id, uint32_t number)
 static const char *who(fm_gallery *gallery, uint32_t number)
 {
     static _Thread_local fm_match match;
-    fm_identify_options options = {sizeof options, 1, 0, 0.999f, 0, 0};
+    fm_identify_options options = {
+        .struct_size = sizeof options, .use_threshold = 1, .threshold = 0.999f};
     fm_error own = {sizeof own, 0, ""};
     size_t count = 0;
     fm_assert_status(
@@ -1456,7 +1457,8 @@ static void test_gallery_answers_a_batch(void **state)
     static float queries[QUERIES][MOST_DIM];
     fm_match matches[QUERIES * K];
     fm_identification about = {.struct_size = sizeof about};
-    fm_identify_options options = {sizeof options, 1, 0, -8, 0, 0};
+    fm_identify_options options = {
+        .struct_size = sizeof options, .use_threshold = 1, .threshold = -8};
     size_t counts[QUERIES];
     uint32_t seed = 9;
     fm_gallery *gallery;
@@ -1491,7 +1493,8 @@ static void test_gallery_search_by_means(void **state)
 {
     static crowd c;
     fm_gallery_options open_options;
-    fm_identify_options options = {sizeof options, 1, 0, -FLT_MAX, 0, 0};
+    fm_identify_options options = {
+        .struct_size = sizeof options, .use_threshold = 1, .threshold = -FLT_MAX};
     fm_gallery *gallery = NULL;
     const float halves[2][2] = {{0.5f, 0.5f}, {0.5f, -0.5f}}, mixed[2][2] = {{1, 0.25f}, {-1, 1}},
                 query[2] = {1, 0};
@@ -1525,7 +1528,8 @@ static void test_gallery_search_of_uneven_values(void **state)
     static const float scale[] = {1, 1e-25f, 1e25f};
     fm_gallery *gallery;
     fm_match got[5];
-    fm_identify_options options = {sizeof options, 1, 0, -1, 0, 0};
+    fm_identify_options options = {
+        .struct_size = sizeof options, .use_threshold = 1, .threshold = -1};
     size_t count;
     (void)state;
     gallery = open_gallery();

@@ -30,7 +30,7 @@ static void squares(const double *at, size_t n, double *out)
 static void check_mined(const double *at, const int32_t *labels, size_t n, fm_mining mining,
                         float margin, const fmi_triplet *want, size_t want_count)
 {
-    double distances[64];
+    double distances[64] = {0};
     fmi_triplet *got = (fmi_triplet *)distances; /* something that must be overwritten */
     size_t count = 77;
     squares(at, n, distances);

@@ -238,7 +238,7 @@ static void test_match_calibration_refuses(void **state)
 static void test_match_identify_threshold_follows_the_size(void **state)
 {
     fmi_manifest m = manifest_of(FM_METRIC_COSINE);
-    fm_identify_options options = {sizeof options, 0, 0.05, 0, 0, 0};
+    fm_identify_options options = {.struct_size = sizeof options, .fpir = 0.05};
     float got = 0;
     (void)state;
     assert_int_equal(fmi_identify_threshold(&m, &options, 1, &got, &err), FM_OK);

@@ -148,7 +148,8 @@ static void fill_index(const crowd *c, fmi_index *index)
 static void compare(fm_gallery *gallery, const fmi_index *index, const float *query,
                     float threshold, size_t k, fm_score_rule rule)
 {
-    fm_identify_options options = {sizeof options, 1, 0, threshold, 0, rule};
+    fm_identify_options options = {
+        .struct_size = sizeof options, .use_threshold = 1, .threshold = threshold, .score = rule};
     fmi_hit want[PEOPLE];
     fm_match got[PEOPLE];
     size_t want_count = 0, got_count = 0;
@@ -280,7 +281,8 @@ static void test_postgres_connects_anew(void **state)
 {
     fm_model model = bare_model(FM_METRIC_COSINE, MOST_DIM);
     fm_gallery *gallery = open_with(&model);
-    fm_identify_options options = {sizeof options, 1, 0, 0.999f, 0, 0};
+    fm_identify_options options = {
+        .struct_size = sizeof options, .use_threshold = 1, .threshold = 0.999f};
     fm_match match;
     size_t count = 9, identities = 9;
     (void)state;
@@ -378,7 +380,8 @@ static void test_postgres_strays_are_not_answered(void **state)
 {
     fm_model model = bare_model(FM_METRIC_COSINE, 2);
     fm_gallery *gallery = open_with(&model);
-    fm_identify_options options = {sizeof options, 1, 0, -1, 0, 0};
+    fm_identify_options options = {
+        .struct_size = sizeof options, .use_threshold = 1, .threshold = -1};
     const float a[2] = {1, 0}, b[2] = {0, 1};
     fm_match match[3];
     size_t count = 0;

@@ -624,6 +624,24 @@ static void test_explosion_is_told(void **state)
     expect_failure(with_people(UNSCALED, &options), FM_FINDING_EXPLOSION, "learning rate of 10");
 }
 
+/* The loss of what is not lost yet stays below any limit, but far above where it began. */
+static void test_losses_that_go_astray_are_told(void **state)
+{
+    static const fm_loss losses[] = {FM_LOSS_TRIPLET, FM_LOSS_SOFTMAX, FM_LOSS_SIAMESE};
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        fm_trainer_options options = usual();
+        options.loss = losses[i];
+        options.freeze = everything;
+        options.freeze_count = 1;
+        options.head_dim = 16;
+        options.learning_rate = i ? 10 : 1;
+        options.momentum = -1;
+        expect_failure(with_people(i ? PLAIN : UNSCALED, &options), FM_FINDING_EXPLOSION,
+                       "the loss is not finite or huge");
+    }
+}
+
 /* Weights that decay to nothing take all embeddings with them. */
 static void test_collapse_is_told(void **state)
 {
@@ -639,6 +657,27 @@ static void test_collapse_is_told(void **state)
     expect_failure(with_people(UNSCALED, &options), FM_FINDING_COLLAPSE, "collapse");
     options.loss = FM_LOSS_SOFTMAX;
     expect_failure(with_people(UNSCALED, &options), FM_FINDING_COLLAPSE, "collapse");
+}
+
+/* Where labels mean nothing and all that can be moved is what all embeddings have in common, they
+ * draw together for ever, without being alike. */
+static void test_collapse_that_takes_for_ever_is_told(void **state)
+{
+    const char *names[] = {"layer.weight"};
+    fm_trainer_options options = usual();
+    fm_trainer *trainer;
+    (void)state;
+    options.freeze = names;
+    options.freeze_count = 1;
+    options.learning_rate = 30;
+    options.epochs = 30;
+    trainer = create(PLAIN, &options);
+    for (uint64_t k = 0; k < EACH; k++)
+        for (uint64_t p = 0; p < PEOPLE; p++) {
+            char named[2] = {(char)('a' + (p + 3 * k) % PEOPLE), 0};
+            ok(add_as(trainer, p, k, named, FM_ROLE_TRAIN));
+        }
+    expect_failure(trainer, FM_FINDING_COLLAPSE, "become alike");
 }
 
 static void test_people_in_both_roles_are_told(void **state)
@@ -841,7 +880,7 @@ static void test_saved_model_is_the_best_epoch(void **state)
         fm_model *model;
         fm_trainer_save_options_init(&to, sizeof to);
         to.overwrite = 1;
-        options.learning_rate = 1;
+        options.learning_rate = i == 0 ? 1 : 0.3f;
         options.schedule = FM_SCHEDULE_CONSTANT; /* so that the last epoch is not the best */
         trainer = with_people(kinds[i].text, &options);
         stats = run(trainer);
@@ -886,7 +925,7 @@ static void test_saving_says_what_it_is_told(void **state)
     ok(fm_trainer_epoch(trainer, NULL, NULL, &err));
     model = saved(trainer, "first.pt", NULL);
     ok(fm_model_describe(model, &info, &err));
-    assert_string_equal(info.license, "");
+    assert_string_equal(info.license, "not stated");
     assert_string_equal(info.source, "trained by libfacematch from eyes");
     assert_string_equal(info.calibration_dataset, "");
     fm_model_free(model);
@@ -1068,7 +1107,9 @@ int main(void)
         cmocka_unit_test(test_patience_ends_a_run),
         cmocka_unit_test(test_schedules),
         cmocka_unit_test(test_explosion_is_told),
+        cmocka_unit_test(test_losses_that_go_astray_are_told),
         cmocka_unit_test(test_collapse_is_told),
+        cmocka_unit_test(test_collapse_that_takes_for_ever_is_told),
         cmocka_unit_test(test_people_in_both_roles_are_told),
         cmocka_unit_test(test_single_photographs_and_idle_epochs_are_told),
         cmocka_unit_test(test_wrong_labels_are_told),

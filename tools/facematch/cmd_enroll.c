@@ -5,6 +5,7 @@
 
 #include "commands.h"
 #include "context.h"
+#include "liveness.h"
 #include "output.h"
 #include "progress.h"
 #include "walk.h"
@@ -22,7 +23,10 @@ typedef struct enrolment {
     fm_gallery *gallery; /* NULL until the first photograph passes, where it has to be made */
     const char *id;
     fm_gate_options gate;
-    fm_gate_report report; /* of the photograph at hand */
+    fm_liveness_options lines;
+    /* of the photograph at hand */
+    fm_gate_report report;
+    fm_liveness_summary seen;
     tally reasons[MOST_REASONS];
     size_t enrolled, rejected, people;
     bool broken; /* the gallery cannot be written: going on is useless */
@@ -121,6 +125,8 @@ static const char *reason_of(fm_status status)
         return "unsupported";
     case FM_E_LIMIT:
         return "limit";
+    case FM_E_NOT_LIVE:
+        return "not_live";
     default:
         return "error";
     }
@@ -179,10 +185,15 @@ static void add_figures(const enrolment *job, json_t *object)
     if (report->reason == FM_REFUSAL_LOOKS_LIKE_ANOTHER)
         json_object_set_new(object, "other_id", out_text(report->other_id));
     json_object_set_new(object, "quality", measured ? out_quality(&report->quality) : json_null());
+    if (job->ctx.liveness)
+        json_object_set_new(object, "liveness", liveness_json(&job->seen));
 }
 
-static void reject(enrolment *job, const char *path, const fm_error *err)
+static int reject(enrolment *job, const char *path, const fm_error *err)
 {
+    int answer = err->status == FM_E_NOT_LIVE ? ANSWER_NO : ANSWER_ERROR;
+    const char *advised =
+        answer == ANSWER_NO ? liveness_advice(job->seen.reason) : advice(job->report.reason);
     fm_refusal refusal = job->report.reason;
     const char *reason = refusal ? fm_refusal_name(refusal) : reason_of(err->status);
     const char *text = err->message;
@@ -191,15 +202,16 @@ static void reject(enrolment *job, const char *path, const fm_error *err)
         text += named + 2;
     job->rejected++;
     count_reason(job, reason);
-    out_note("%s: rejected: %s%s", path, text, advice(refusal));
+    out_note("%s: rejected: %s%s", path, text, advised);
     if (!job->ctx.opts->json)
-        return;
+        return answer;
     json_t *object = json_pack("{s:o,s:o,s:b,s:s,s:s,s:o}", "image", out_text(path), "id",
                                out_text(job->id), "enrolled", 0, "reason", reason, "error",
                                fm_status_name(err->status), "message", out_text(text));
     if (object)
         add_figures(job, object);
     out_json(object);
+    return answer;
 }
 
 static int tell(enrolment *job, const char *path, const fm_enrollment *done)
@@ -213,11 +225,28 @@ static int tell(enrolment *job, const char *path, const fm_enrollment *done)
             add_figures(job, object);
         out_json(object);
     } else if (!job->ctx.opts->folder) {
-        out_line("%s: enrolled as %s, template %lld, quality %.2f%s", path, job->id,
+        char *seen = liveness_suffix(&job->seen);
+        out_line("%s: enrolled as %s, template %lld, quality %.2f%s%s", path, job->id,
                  (long long)done->template_id, job->report.quality.quality,
-                 done->face_count > 1 ? ", one of several faces" : "");
+                 done->face_count > 1 ? ", one of several faces" : "", seen);
+        free(seen);
     }
     return ANSWER_YES;
+}
+
+/* As the library does it when it enrols. */
+static fm_status demand_live(enrolment *job, const fm_image *image, fm_error *err)
+{
+    fm_liveness_result r = {.struct_size = sizeof r};
+    fm_status status = fm_liveness(job->ctx.session, image, NULL, &job->lines, &r, err);
+    if (status != FM_OK || r.verdict == FM_LIVENESS_LIVE)
+        return status;
+    char *text = liveness_text(r.verdict, r.reason, r.score);
+    job->seen = (fm_liveness_summary){r.verdict, r.reason, r.score, 0};
+    err->status = FM_E_NOT_LIVE;
+    snprintf(err->message, sizeof err->message, "%s", text);
+    free(text);
+    return FM_E_NOT_LIVE;
 }
 
 /* Before a gallery is made, so that a photograph that is rejected leaves no empty one behind. A
@@ -229,6 +258,8 @@ static fm_status make_gallery(enrolment *job, const fm_image *image, fm_error *e
     fm_status status = opts->aligned
                            ? FM_OK
                            : fm_gate_check(job->ctx.session, image, &job->gate, &job->report, err);
+    if (status == FM_OK && opts->liveness == FM_LIVENESS_REQUIRE)
+        status = demand_live(job, image, err);
     if (status != FM_OK)
         return status;
     job->gallery = ctx_gallery(opts->gallery, job->ctx.embedder, FM_GALLERY_CREATE);
@@ -247,8 +278,13 @@ static fm_status store(enrolment *job, const fm_image *image, fm_enrollment *out
     beside.label = opts->label;
     beside.gate = &job->gate;
     beside.report = &job->report;
-    out->struct_size = sizeof *out;
-    return fm_gallery_enroll(job->gallery, job->ctx.session, job->id, image, &beside, out, err);
+    beside.liveness = (fm_liveness_policy)opts->liveness;
+    beside.liveness_options = &job->lines;
+    *out = (fm_enrollment){.struct_size = sizeof *out};
+    fm_status status =
+        fm_gallery_enroll(job->gallery, job->ctx.session, job->id, image, &beside, out, err);
+    job->seen = out->liveness;
+    return status;
 }
 
 static int enroll_one(void *data, const char *path)
@@ -259,6 +295,7 @@ static int enroll_one(void *data, const char *path)
     fm_image *image = NULL;
     if (job->broken)
         return ANSWER_ERROR;
+    job->seen = (fm_liveness_summary){0};
     job->report = (fm_gate_report){.struct_size = sizeof job->report, .quality.sharpness = NAN};
     fm_status status = fm_image_load_file(&image, path, NULL, &err);
     if (status == FM_OK && !job->gallery)
@@ -270,8 +307,7 @@ static int enroll_one(void *data, const char *path)
         return ANSWER_ERROR;
     if (status == FM_OK)
         return tell(job, path, &done);
-    reject(job, path, &err);
-    return ANSWER_ERROR;
+    return reject(job, path, &err);
 }
 
 static void list_folder(const char *folder, walk_kind kind, names *out, int *answer)
@@ -388,9 +424,12 @@ int cmd_enroll(const options *opts)
         return options_misuse(opts, "give an id and photographs, or --folder");
     if (opts->folder && (opts->name || opts->metadata))
         return options_misuse(opts, "--name and --metadata are of one person, not of a --folder");
+    if (liveness_check(opts) != ANSWER_YES)
+        return ANSWER_ERROR;
     if (!check_texts(opts) || !ctx_open(&job.ctx, opts, NEEDS_EMBEDDER | NEEDS_DETECTOR))
         return ANSWER_ERROR;
     set_gate(opts, &job.gate);
+    job.lines = liveness_lines(opts);
     if (open_existing(&job))
         answer = enroll_all(&job);
     fm_gallery_close(job.gallery);

@@ -75,6 +75,8 @@ static bool write_report(const work *w, const char *summary, const json_t *json)
     if (!w->pairs.ctx.opts->report)
         return true;
     report page = {.title = "Verification, every pair compared",
+                   .words = w->pairs.ctx.opts->failures ? &REPORT_VERIFICATION_WITH_FAILURES
+                                                        : &REPORT_VERIFICATION,
                    .summary = summary,
                    .ctx = &w->pairs.ctx,
                    .f = &w->pairs.f,

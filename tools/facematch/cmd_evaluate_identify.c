@@ -221,7 +221,7 @@ static bool tell(const work *w, double seconds)
                    .comparisons = w->searches,
                    .figures = &w->figures,
                    .worst = &w->worst,
-                   .identification = true,
+                   .words = &REPORT_IDENTIFICATION,
                    .cmc = w->cmc,
                    .ranks = w->ranks};
     bool ok = !w->ctx.opts->report || report_write(&page, json);

@@ -141,6 +141,8 @@ static bool write_report(const work *w, const json_t *json)
                    "the protocol of LFW's View 2.",
                    pairs, photos, w->protocol.folds, 100 * w->protocol.accuracy);
     report page = {.title = "Verification on labelled pairs",
+                   .words = w->ctx.opts->failures ? &REPORT_VERIFICATION_WITH_FAILURES
+                                                  : &REPORT_VERIFICATION,
                    .summary = summary,
                    .ctx = &w->ctx,
                    .f = &w->f,

@@ -3,6 +3,7 @@
 
 #include "commands.h"
 #include "context.h"
+#include "liveness.h"
 #include "output.h"
 
 enum { DEFAULT_TOP = 5 };
@@ -11,13 +12,17 @@ typedef struct search {
     context ctx;
     fm_gallery *gallery;
     fm_identify_options decide;
+    fm_liveness_options lines;
     fm_match *matches;
     size_t top, count;
     fm_identification result;
 } search;
 
-static void print_json(const char *path, const search *s)
+static json_t *make_json(const char *path, const search *s)
 {
+    const fm_identification *r = &s->result;
+    bool searched =
+        r->liveness.verdict == FM_LIVENESS_LIVE || s->decide.liveness != FM_LIVENESS_REQUIRE;
     json_t *matches = json_array();
     for (size_t i = 0; i < s->count; i++) {
         const fm_match *match = &s->matches[i];
@@ -25,9 +30,12 @@ static void print_json(const char *path, const search *s)
                                                  "score", out_real(match->score), "fmr",
                                                  out_real(match->fmr), "rank", match->rank));
     }
-    out_json(json_pack("{s:o,s:o,s:o,s:o,s:i}", "image", out_text(path), "matches", matches,
-                       "threshold", out_real(s->result.threshold), "fmr", out_real(s->result.fmr),
-                       "face_count", s->result.face_count));
+    json_t *object = json_pack("{s:o,s:o,s:o,s:o,s:i}", "image", out_text(path), "matches", matches,
+                               "threshold", out_real(searched ? r->threshold : NAN), "fmr",
+                               out_real(searched ? r->fmr : NAN), "face_count", r->face_count);
+    if (object && s->ctx.liveness)
+        json_object_set_new(object, "liveness", liveness_json(&r->liveness));
+    return object;
 }
 
 static void print_text(const char *path, const search *s)
@@ -46,6 +54,26 @@ static void print_text(const char *path, const search *s)
         out_line("%s: %d faces; this is about the one of %.0f x %.0f pixels at %.0f, %.0f", path,
                  s->result.face_count, s->result.face.width, s->result.face.height,
                  s->result.face.x, s->result.face.y);
+    if (s->ctx.liveness) {
+        const fm_liveness_summary *seen = &s->result.liveness;
+        char *text = liveness_text(seen->verdict, seen->reason, seen->score);
+        out_line("%s: liveness: %s", path, text);
+        free(text);
+    }
+}
+
+/* Nobody was looked up. */
+static int tell_not_live(const char *path, const search *s, const fm_error *err)
+{
+    if (s->ctx.opts->json) {
+        json_t *object = make_json(path, s);
+        liveness_refusal_json(object, err);
+        out_json(object);
+    } else {
+        out_line("%s: not live: %s%s", path, err->message,
+                 liveness_advice(s->result.liveness.reason));
+    }
+    return ANSWER_NO;
 }
 
 static int identify_one(void *data, const char *path)
@@ -59,12 +87,14 @@ static int identify_one(void *data, const char *path)
     fm_status status = fm_identify(s->gallery, s->ctx.session, image, &s->decide, s->matches,
                                    s->top, &s->count, &s->result, &err);
     fm_image_free(image);
+    if (status == FM_E_NOT_LIVE)
+        return tell_not_live(path, s, &err);
     if (status != FM_OK) {
         out_image_error(path, &err);
         return ANSWER_ERROR;
     }
     if (s->ctx.opts->json)
-        print_json(path, s);
+        out_json(make_json(path, s));
     else
         print_text(path, s);
     return s->count ? ANSWER_YES : ANSWER_NO;
@@ -74,6 +104,9 @@ static void prepare(search *s, const options *opts)
 {
     fm_identify_options_init(&s->decide, sizeof s->decide);
     s->decide.aligned = opts->aligned;
+    s->lines = liveness_lines(opts);
+    s->decide.liveness = (fm_liveness_policy)opts->liveness;
+    s->decide.liveness_options = &s->lines;
     if (opts->fpir > 0)
         s->decide.fpir = opts->fpir;
     if (!isnan(opts->threshold)) {
@@ -92,6 +125,8 @@ int cmd_identify(const options *opts)
         return options_misuse(opts, "--gallery is missing");
     if (opts->fpir > 0 && !isnan(opts->threshold))
         return options_misuse(opts, "give --fpir or --threshold, not both");
+    if (liveness_check(opts) != ANSWER_YES)
+        return ANSWER_ERROR;
     if (!ctx_open(&s.ctx, opts, NEEDS_EMBEDDER | NEEDS_DETECTOR))
         return ANSWER_ERROR;
     s.gallery = ctx_gallery_to_search(opts->gallery, s.ctx.embedder, (fm_gallery_index)opts->index,

@@ -15,8 +15,9 @@ const command COMMANDS[] = {
     {FOR_VERIFY, NULL, "verify", 1, 2, "A B\n--gallery URI --id ID IMAGE",
      "decide whether two photographs show one person",
      "Compares two photographs, or one with the templates of an identity. Exit status 0: the same "
-     "person; 1: not.",
+     "person; 1: not, or not live where --liveness require asks for it.",
      "verify passport.jpg camera.jpg\nverify --fmr 1e-5 passport.jpg camera.jpg\n"
+     "verify --liveness require passport.jpg camera.jpg\n"
      "verify --gallery people.fmg --id anna camera.jpg",
      cmd_verify},
     {FOR_ENROLL, NULL, "enroll", 0, ANY, "--gallery URI ID IMAGE...\n--gallery URI --folder DIR",
@@ -25,7 +26,8 @@ const command COMMANDS[] = {
      "when the first photograph passes. What would make later answers worse is rejected: bad "
      "photographs, people who are enrolled under another id, and photographs unlike the others of "
      "the id. A photograph that is rejected is told with its reason, the others are stored all the "
-     "same, and the exit status is 2.",
+     "same, and the exit status is 2; 1 where all that was wrong is that --liveness require found "
+     "no live face.",
      "enroll --gallery people.fmg anna anna.jpg\n"
      "enroll --gallery people.fmg --name 'Anna B.' anna anna1.jpg anna2.jpg\n"
      "enroll --gallery people.fmg --allow looks_like_another annas-twin twin.jpg\n"
@@ -33,11 +35,21 @@ const command COMMANDS[] = {
      cmd_enroll},
     {FOR_IDENTIFY, NULL, "identify", 1, ANY, "--gallery URI IMAGE...",
      "tell who of a gallery is in a photograph",
-     "Tells the identities that match, best first, or nobody. Exit status 1: nobody, in at least "
-     "one photograph.",
-     "identify --gallery people.fmg camera.jpg\nidentify --gallery people.fmg --top 1 --fpir 1e-3 "
-     "*.jpg",
+     "Tells the identities that match, best first, or nobody. Exit status 1: nobody (or, with "
+     "--liveness require, nobody live) in at least one photograph.",
+     "identify --gallery people.fmg camera.jpg\n"
+     "identify --gallery people.fmg --liveness require camera.jpg\n"
+     "identify --gallery people.fmg --top 1 --fpir 1e-3 *.jpg",
      cmd_identify},
+    {FOR_LIVENESS, NULL, "liveness", 1, ANY, "IMAGE...\n--sequence IMAGE...",
+     "tell a live face from a picture of one",
+     "Tells of the face that is meant in each photograph whether it is live, a spoof (a print or a "
+     "screen held before the camera) or uncertain, and why. With --sequence one verdict for all: "
+     "frames in which the face does not change, or is somebody else's, do not count. Masks and "
+     "made-up video are not detected. Exit status 1: not all are live.",
+     "liveness camera.jpg\nliveness --json --apcer 0.01 camera.jpg\n"
+     "liveness --sequence frame1.jpg frame2.jpg frame3.jpg frame4.jpg",
+     cmd_liveness},
     {FOR_GALLERY_INFO, "gallery", "info", 1, 1, "URI", "what a gallery says about itself",
      "Tells how many people and templates there are, and the model they were made with.",
      "gallery info people.fmg", cmd_gallery_info},
@@ -113,15 +125,40 @@ const command COMMANDS[] = {
      "without a threshold (CMC).",
      "evaluate identify --gallery-images staff --known later --strangers guests",
      cmd_evaluate_identify},
-    {FOR_CALIBRATE, NULL, "calibrate", 0, 0, "--images DIR", "measure what a model's scores mean",
+    {FOR_PAD, "evaluate", "pad", 0, 0, "--images DIR --labels CSV",
+     "measure a liveness model on labelled photographs",
+     "Tells, in the terms of ISO/IEC 30107-3, which share of attacks is called live (APCER, for "
+     "each kind of attack), which share of live faces is called an attack (BPCER), what is left "
+     "uncertain, and, by scores alone, the equal error rate and operating points, each with a 95 % "
+     "interval. Where people are known, intervals allow for several photographs of one person.",
+     "evaluate pad --images faces --labels labels.csv\n"
+     "evaluate pad --folds 5 --report page.html --images faces --labels labels.csv",
+     cmd_evaluate_pad},
+    {FOR_CALIBRATE, NULL, "calibrate", 0, 0, "--images DIR\n--pad --images DIR --labels CSV",
+     "measure what a model's scores mean",
      "Compares every photograph with every other one, and tells which share of strangers scores at "
      "least how high: the calibration of the model's manifest. The more people, the lower the "
      "rates "
      "it can vouch for: down to a tenth of one in as many as there are comparisons of two people. "
-     "python3 -m facematch_models calibrate writes it into a model file.",
+     "python3 -m facematch_models calibrate writes it into a model file. With --pad, the same for "
+     "a liveness model: which share of attacks scores at least how high, and of live faces below.",
      "calibrate --images people --dataset 'staff, 2026' --out calibration.json\n"
-     "calibrate --model dlib-resnet-v1 --people first.txt --images lfw/images",
+     "calibrate --model dlib-resnet-v1 --people first.txt --images lfw/images\n"
+     "calibrate --pad --images faces --labels labels.csv --out pad.json",
      cmd_calibrate},
+    {FOR_TRAIN, NULL, "train", 0, 0,
+     "--arch NAME --data DIR --out MODEL\n--from MODEL --data DIR --out MODEL",
+     "train a model, or adapt one",
+     "Trains a network on labelled photographs and writes a model file that every other command "
+     "takes. Some people are left out of training: they tell after each epoch how well faces never "
+     "seen are told apart, the best epoch is the one that is saved, and the model is calibrated on "
+     "them. What is wrong with the data or the run is told with what to do about it. Interrupted, "
+     "it stops after the step at hand; with --checkpoint the same command goes on later.",
+     "train --arch facenet-small --data people --report curves.html --out mine.pt\n"
+     "train --arch deepface-small --loss softmax --data people --out mine.pt\n"
+     "train --from dlib-resnet-v1 --freeze all --head 128 --data people --out m.pt\n"
+     "train --arch facenet-small --data people --checkpoint run --resume --out m.pt",
+     cmd_train},
     {FOR_MODELS, NULL, "models", 0, 0, "", "list the models that are found",
      "Lists the model files of the folders in which models are looked for. Exit status 1: there "
      "is none.",

@@ -10,6 +10,7 @@
 
 #define DEFAULT_EMBEDDER "default"
 #define DEFAULT_DETECTOR "mtcnn"
+#define DEFAULT_LIVENESS "minifasnet"
 
 const char *ctx_kind_name(fm_model_kind kind)
 {
@@ -52,6 +53,7 @@ fm_session *ctx_session(const context *ctx, int32_t threads)
     fm_session_options settings;
     fm_session_options_init(&settings, sizeof settings);
     settings.detector = ctx->detector;
+    settings.liveness = ctx->liveness;
     settings.threads = threads;
     settings.max_faces = MAX_FACES;
     settings.flip = ctx->opts->flip;
@@ -66,22 +68,40 @@ fm_session *ctx_session(const context *ctx, int32_t threads)
     return session;
 }
 
-bool ctx_open(context *ctx, const options *opts, unsigned needs)
+/* Whether the one that is needed is there now. */
+static bool load_needed(const context *ctx, bool needed, const char *name, const char *usual,
+                        fm_model_kind kind, fm_model **out, fm_model_info *info)
+{
+    if (needed)
+        *out = ctx_model(ctx->opts, name ? name : usual, kind, info);
+    return *out || !needed;
+}
+
+bool ctx_open_models(context *ctx, const options *opts, const char *embedder, unsigned needs)
 {
     fm_model_info info;
     *ctx = (context){.opts = opts};
     if (opts->aligned)
         needs &= ~(unsigned)NEEDS_DETECTOR;
-    if (needs & NEEDS_EMBEDDER)
-        ctx->embedder = ctx_model(opts, opts->model ? opts->model : DEFAULT_EMBEDDER,
-                                  FM_MODEL_EMBEDDER, &ctx->model);
-    if ((needs & NEEDS_DETECTOR) && (ctx->embedder || !(needs & NEEDS_EMBEDDER)))
-        ctx->detector = ctx_model(opts, opts->detector ? opts->detector : DEFAULT_DETECTOR,
-                                  FM_MODEL_DETECTOR, &info);
-    bool complete = (ctx->embedder || !(needs & NEEDS_EMBEDDER)) &&
-                    (ctx->detector || !(needs & NEEDS_DETECTOR));
-    if (complete)
-        ctx->session = ctx_session(ctx, opts->threads ? (int32_t)opts->threads : 1);
+    bool embeds = needs & NEEDS_EMBEDDER;
+    bool complete = load_needed(ctx, embeds, embedder, DEFAULT_EMBEDDER, FM_MODEL_EMBEDDER,
+                                &ctx->embedder, &ctx->model) &&
+                    load_needed(ctx, needs & NEEDS_DETECTOR, opts->detector, DEFAULT_DETECTOR,
+                                FM_MODEL_DETECTOR, &ctx->detector, &info) &&
+                    load_needed(ctx, needs & NEEDS_LIVENESS, opts->liveness_model, DEFAULT_LIVENESS,
+                                FM_MODEL_LIVENESS, &ctx->liveness, embeds ? &info : &ctx->model);
+    if (!complete)
+        ctx_close(ctx);
+    return complete;
+}
+
+bool ctx_open(context *ctx, const options *opts, unsigned needs)
+{
+    if (opts->liveness != FM_LIVENESS_OFF)
+        needs |= NEEDS_LIVENESS;
+    if (!ctx_open_models(ctx, opts, opts->model, needs))
+        return false;
+    ctx->session = ctx_session(ctx, opts->threads ? (int32_t)opts->threads : 1);
     if (!ctx->session)
         ctx_close(ctx);
     return ctx->session != NULL;
@@ -90,6 +110,7 @@ bool ctx_open(context *ctx, const options *opts, unsigned needs)
 void ctx_close(context *ctx)
 {
     fm_session_free(ctx->session);
+    fm_model_free(ctx->liveness);
     fm_model_free(ctx->detector);
     fm_model_free(ctx->embedder);
     *ctx = (context){.opts = ctx->opts};

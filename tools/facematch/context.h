@@ -7,13 +7,13 @@
 
 #include "options.h"
 
-enum { NEEDS_EMBEDDER = 1, NEEDS_DETECTOR = 2 };
+enum { NEEDS_EMBEDDER = 1, NEEDS_DETECTOR = 2, NEEDS_LIVENESS = 4 };
 enum { MAX_FACES = 256 }; /* told per photograph */
 
 typedef struct context {
     const options *opts;
-    fm_model *embedder, *detector;
-    fm_model_info model; /* of the embedder */
+    fm_model *embedder, *detector, *liveness;
+    fm_model_info model; /* of the embedder, or of the liveness model where there is none */
     fm_session *session;
 } context;
 
@@ -25,9 +25,13 @@ typedef struct embedding {
     size_t face_count; /* 0 with --aligned */
 } embedding;
 
-/* Load what is needed (no detector with --aligned) and make a session; false: reported. */
+/* Load what is needed (no detector with --aligned; a liveness model, too, with --liveness) and make
+ * a session; false: reported. */
 bool ctx_open(context *ctx, const options *opts, unsigned needs);
 void ctx_close(context *ctx);
+
+/* The models alone, the embedder under a name or path other than --model; false: reported. */
+bool ctx_open_models(context *ctx, const options *opts, const char *embedder, unsigned needs);
 
 /* A further session on the same models, for another thread; NULL: reported. */
 fm_session *ctx_session(const context *ctx, int32_t threads);

@@ -1,18 +1,14 @@
 #include "faces.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "cache.h"
 #include "output.h"
-#include "progress.h"
-
-enum { MAX_THREADS = 256 };
+#include "workers.h"
 
 /* --- which photographs --- */
 
@@ -105,85 +101,42 @@ bool faces_read_names(const char *path, names *out)
 typedef struct work {
     faces *f;
     const context *ctx;
-    pthread_mutex_t lock; /* guards what follows, and all output */
-    size_t next;
-    bool stop;
-    bool *known; /* [photo]: from the file */
+    bool *known;  /* [photo]: from the file */
+    size_t *todo; /* the others */
+    size_t todo_count;
 } work;
 
-static bool take(work *w, size_t *photo)
+static fm_status embed_photo(void *data, fm_session *session, size_t i, fm_error *err)
 {
-    pthread_mutex_lock(&w->lock);
-    while (w->next < w->f->count && w->known[w->next])
-        w->next++;
-    bool more = !w->stop && w->next < w->f->count;
-    if (more)
-        *photo = w->next++;
-    pthread_mutex_unlock(&w->lock);
-    return more;
-}
-
-static void put(work *w, size_t photo, fm_status status, bool loaded, const fm_error *err)
-{
-    pthread_mutex_lock(&w->lock);
-    if (status == FM_OK) {
-        w->f->photos[photo].found = true;
-    } else if (!(status == FM_E_NOT_FOUND && loaded) && !w->stop) {
-        w->stop = true;
-        out_image_error(w->f->photos[photo].path, err);
-    }
-    bar_step();
-    pthread_mutex_unlock(&w->lock);
-}
-
-static void embed_photo(work *w, fm_session *session, size_t photo)
-{
-    fm_error err = {sizeof err, 0, ""};
+    const work *w = data;
+    face_photo *photo = &w->f->photos[w->todo[i]];
+    embedding vector = {.values = w->f->vectors + w->todo[i] * w->f->dim, .dim = w->f->dim};
     fm_image *image = NULL;
-    embedding vector = {.values = w->f->vectors + photo * w->f->dim, .dim = w->f->dim};
-    fm_status status = fm_image_load_file(&image, w->f->photos[photo].path, NULL, &err);
-    bool loaded = status == FM_OK;
-    if (loaded)
-        status = ctx_embed_image(w->ctx, session, image, &vector, &err);
+    fm_status status = fm_image_load_file(&image, photo->path, NULL, err);
+    if (status != FM_OK)
+        return status;
+    status = ctx_embed_image(w->ctx, session, image, &vector, err);
     fm_image_free(image);
-    put(w, photo, status, loaded, &err);
+    photo->found = status == FM_OK;
+    return status == FM_E_NOT_FOUND ? FM_OK : status;
 }
 
-static void *run_worker(void *data)
+static const char *path_of(const void *data, size_t i)
 {
-    work *w = data;
-    size_t photo = 0;
-    pthread_mutex_lock(&w->lock);
-    fm_session *session = w->stop ? NULL : ctx_session(w->ctx, 1);
-    w->stop |= !session;
-    pthread_mutex_unlock(&w->lock);
-    while (session && take(w, &photo))
-        embed_photo(w, session, photo);
-    fm_session_free(session);
-    return NULL;
-}
-
-static int worker_count(const options *opts)
-{
-    long cores = opts->threads ? (long)opts->threads : sysconf(_SC_NPROCESSORS_ONLN);
-    return cores < 1 ? 1 : cores > MAX_THREADS ? MAX_THREADS : (int)cores;
+    const work *w = data;
+    return w->f->photos[w->todo[i]].path;
 }
 
 static bool embed_unknown(work *w)
 {
-    pthread_t threads[MAX_THREADS];
-    int wanted = worker_count(w->ctx->opts), started = 0;
-    if (w->f->reused == w->f->count)
-        return true;
-    bar_begin("embedding", w->f->count - w->f->reused);
-    while (started < wanted && pthread_create(&threads[started], NULL, run_worker, w) == 0)
-        started++;
-    if (started == 0)
-        run_worker(w);
-    for (int i = 0; i < started; i++)
-        pthread_join(threads[i], NULL);
-    bar_end();
-    return !w->stop;
+    w->todo = out_alloc(w->f->count, sizeof *w->todo);
+    for (size_t i = 0; i < w->f->count; i++)
+        if (!w->known[i])
+            w->todo[w->todo_count++] = i;
+    const workload load = {"embedding", w->todo_count, w, embed_photo, path_of};
+    bool ok = workers_run(w->ctx, &load);
+    free(w->todo);
+    return ok;
 }
 
 /* --- the file of embeddings --- */
@@ -266,7 +219,7 @@ bool faces_embed(faces *f, const context *ctx)
     cache c = {0};
     if (!reserve(f, ctx))
         return false;
-    work w = {.f = f, .ctx = ctx, .lock = PTHREAD_MUTEX_INITIALIZER};
+    work w = {.f = f, .ctx = ctx};
     w.known = out_alloc(f->count, sizeof *w.known);
     char *settings = settings_of(ctx);
     bool ok = !file || cache_read(&c, file, ctx->model.id, settings, f->dim);

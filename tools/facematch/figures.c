@@ -52,6 +52,8 @@ bool figures_compute(figures *out, fm_evaluation *e, const fm_model *model, size
         measured->at.struct_size = calibrated->at.struct_size = sizeof measured->at;
         if (!tell(measured, fm_evaluation_at_fmr(e, rate, &measured->at, &err), &err))
             return false;
+        if (!model)
+            continue;
         fm_status status =
             fm_model_threshold(model, rate_of_each(rate, enrolled), &threshold, &err);
         if (status == FM_OK)

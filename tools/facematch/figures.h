@@ -26,8 +26,8 @@ typedef struct figures {
 extern const double FIGURES_ASKED[FIGURES_RATES];
 extern const char *const FIGURES_NAMES[FIGURES_RATES]; /* "1e-1" ... */
 
-/* With people enrolled, the rates are those of searches among them, of which each comparison has
- * its share. False: reported. */
+/* Without a model there are no points of its calibration. With people enrolled, the rates are those
+ * of searches among them, of which each comparison has its share. False: reported. */
 bool figures_compute(figures *out, fm_evaluation *e, const fm_model *model, size_t enrolled);
 fm_evaluation *figures_new(const options *opts); /* with --failures; NULL: reported */
 

@@ -1,60 +1,13 @@
 #include "groups.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "csv.h"
 #include "figures.h"
 #include "output.h"
 
-enum { MAX_COLUMNS = 33, MAX_GROUPS = 1024 };
-
-typedef struct reader {
-    const char *path;
-    FILE *file;
-    char *line;
-    size_t room, number, columns;
-    char *cells[MAX_COLUMNS];
-    char *names; /* memory of the first line */
-    char *attributes[MAX_COLUMNS];
-} reader;
-
-static bool refuse(const reader *r, const char *what)
-{
-    out_error(NULL, FM_E_CORRUPT, "%s, line %zu: %s", r->path, r->number ? r->number : 1, what);
-    return false;
-}
-
-/* Cells of a line, without blanks around them; 0 for too many or for quotes, which are not read. */
-static size_t split(char *line, char **cells)
-{
-    size_t count = 0;
-    line[strcspn(line, "\r\n")] = '\0';
-    if (strchr(line, '"'))
-        return 0;
-    for (char *cell; (cell = strsep(&line, ","));) {
-        if (count == MAX_COLUMNS)
-            return 0;
-        cell += strspn(cell, " \t");
-        for (char *end = cell + strlen(cell); end > cell && (end[-1] == ' ' || end[-1] == '\t');)
-            *--end = '\0';
-        cells[count++] = cell;
-    }
-    return count;
-}
-
-static bool read_header(reader *r)
-{
-    r->number = 1;
-    if (getline(&r->line, &r->room, r->file) < 0)
-        return refuse(r, "the file is empty");
-    r->names = out_format("%s", r->line);
-    r->columns = split(r->names, r->attributes);
-    return r->columns >= 2 ||
-           refuse(r, "the first line must name the folder's column and at least one attribute, "
-                     "with commas between and no quotes");
-}
+enum { MAX_GROUPS = 1024 };
 
 static size_t find_person(const faces *f, const char *name)
 {
@@ -78,36 +31,29 @@ static size_t find_group(groups *g, const options *opts, const char *attribute, 
     return g->count++;
 }
 
-static bool place_person(groups *g, const options *opts, const reader *r, size_t person)
+static bool place_person(groups *g, const options *opts, const csv *r, size_t person)
 {
     for (size_t a = 0; a < g->attributes; a++) {
         const char *value = r->cells[a + 1];
         if (!value[0])
             continue;
-        size_t index = find_group(g, opts, r->attributes[a + 1], value);
+        size_t index = find_group(g, opts, r->titles[a + 1], value);
         if (index == SIZE_MAX)
-            return refuse(r, "too many groups");
+            return csv_refuse(r, "too many groups");
         g->of[person * g->attributes + a] = index;
         g->list[index].people++;
     }
     return true;
 }
 
-static bool read_people(groups *g, const options *opts, const faces *f, reader *r)
+static bool read_people(groups *g, const options *opts, const faces *f, csv *r)
 {
     bool *seen = out_alloc(f->people.count, sizeof *seen), ok = true;
-    while (ok && getline(&r->line, &r->room, r->file) >= 0) {
-        r->number++;
-        if (r->line[strspn(r->line, " \t\r\n")] == '\0')
-            continue;
-        if (split(r->line, r->cells) != r->columns) {
-            ok = refuse(r, "not as many cells as the first line has, or quotes");
-            break;
-        }
+    while (csv_next(r, &ok)) {
         size_t person = find_person(f, r->cells[0]);
         if (person == SIZE_MAX)
             continue; /* not of this evaluation */
-        ok = seen[person] ? refuse(r, "a person who was told before")
+        ok = seen[person] ? csv_refuse(r, "a person who was told before")
                           : place_person(g, opts, r, person);
         seen[person] = true;
     }
@@ -119,23 +65,17 @@ static bool read_people(groups *g, const options *opts, const faces *f, reader *
 
 bool groups_read(groups *g, const options *opts, const faces *f)
 {
-    reader r = {.path = opts->attributes, .file = fopen(opts->attributes, "r")};
-    if (!r.file) {
-        out_error(NULL, errno == ENOENT ? FM_E_NOT_FOUND : FM_E_IO, "%s: %s", r.path,
-                  strerror(errno));
+    csv r;
+    if (!csv_open(&r, opts->attributes, 2,
+                  "the first line must name the folder's column and at least one attribute, with "
+                  "commas between and no quotes"))
         return false;
-    }
-    bool ok = read_header(&r);
-    if (ok) {
-        g->attributes = r.columns - 1;
-        g->list = out_alloc(MAX_GROUPS, sizeof *g->list);
-        g->of = out_alloc(f->people.count * g->attributes, sizeof *g->of);
-        memset(g->of, 0xff, f->people.count * g->attributes * sizeof *g->of);
-        ok = read_people(g, opts, f, &r);
-    }
-    free(r.line);
-    free(r.names);
-    fclose(r.file);
+    g->attributes = r.columns - 1;
+    g->list = out_alloc(MAX_GROUPS, sizeof *g->list);
+    g->of = out_alloc(f->people.count * g->attributes, sizeof *g->of);
+    memset(g->of, 0xff, f->people.count * g->attributes * sizeof *g->of);
+    bool ok = read_people(g, opts, f, &r);
+    csv_close(&r);
     return ok;
 }
 

@@ -40,10 +40,35 @@ static const option_choice REASONS[] = {
     {"unlike_itself", 1 << FM_REFUSAL_UNLIKE_ITSELF},
     {NULL, 0}};
 
+static const option_choice LOSSES[] = {{"triplet", FM_LOSS_TRIPLET},
+                                       {"softmax", FM_LOSS_SOFTMAX},
+                                       {"siamese", FM_LOSS_SIAMESE},
+                                       {"chi-squared", FM_LOSS_CHI_SQUARED},
+                                       {NULL, 0}};
+static const option_choice MININGS[] = {{"batch-hard", FM_MINING_BATCH_HARD},
+                                        {"semi-hard", FM_MINING_SEMI_HARD},
+                                        {"all", FM_MINING_ALL},
+                                        {NULL, 0}};
+static const option_choice REDUCTIONS[] = {
+    {"mean", FM_REDUCTION_MEAN}, {"sum", FM_REDUCTION_SUM}, {NULL, 0}};
+static const option_choice OPTIMIZERS[] = {{"adam", FM_OPTIMIZER_ADAM},
+                                           {"sgd", FM_OPTIMIZER_SGD},
+                                           {"adagrad", FM_OPTIMIZER_ADAGRAD},
+                                           {NULL, 0}};
+static const option_choice SCHEDULES[] = {{"cosine", FM_SCHEDULE_COSINE},
+                                          {"constant", FM_SCHEDULE_CONSTANT},
+                                          {"step", FM_SCHEDULE_STEP},
+                                          {NULL, 0}};
+static const option_choice POLICIES[] = {{"off", FM_LIVENESS_OFF},
+                                         {"report", FM_LIVENESS_REPORT},
+                                         {"require", FM_LIVENESS_REQUIRE},
+                                         {NULL, 0}};
+
 static const option_choice FAILURES[] = {{"leave-out", 0}, {"error", 1}, {NULL, 0}};
 
 #define AT(member)      offsetof(options, member)
-#define FOR_GALLERY_USE (FOR_VERIFY | FOR_ENROLL | FOR_IDENTIFY)
+#define FOR_GALLERY_USE FOR_DECISION
+#define FOR_LINES       (FOR_DECISION | FOR_LIVENESS | FOR_PAD)
 #define FOR_KEYS                                                                                   \
     (FOR_GALLERY_USE | FOR_GALLERY_INFO | FOR_GALLERY_LIST | FOR_GALLERY_SHOW |                    \
      FOR_GALLERY_REMOVE | FOR_GALLERY_REKEY | FOR_GALLERY_EXPORT | FOR_GALLERY_IMPORT |            \
@@ -167,6 +192,17 @@ const option_spec OPTIONS[] = {
      "Other photographs of these people, in sub-folders of the same names."},
     {"strangers", "DIR", OPTION_TEXT, AT(strangers), FOR_OPEN_SET, 0, 0, NULL,
      "Photographs of people who are not enrolled, likewise."},
+    {"images", "DIR", OPTION_TEXT, AT(images), FOR_PAD, 0, 0, NULL,
+     "The folder that the paths of --labels begin at."},
+    {"labels", "CSV", OPTION_TEXT, AT(labels), FOR_PAD | FOR_CALIBRATE, 0, 0, NULL,
+     "What the photographs show. The first line names the columns: path; label, which is live or "
+     "spoof; attack, the kind of attack; and, if it is there, person."},
+    {"pad", NULL, OPTION_FLAG, AT(pad), FOR_CALIBRATE, 0, 0, NULL,
+     "Measure a liveness model, on the photographs of --labels."},
+    {"folds", "N", OPTION_INTEGER, AT(folds), FOR_PAD, 2, 1000, NULL,
+     "Divide the people into N parts, and judge each with thresholds from the others: figures of "
+     "people that the thresholds have not seen. Who is in a photograph is told by the column "
+     "person, or else by the first digits of the file's name."},
     {"embeddings", "FILE", OPTION_TEXT, AT(embeddings), FOR_MANY, 0, 0, NULL,
      "Keep embeddings in this file, and take from it what it holds of photographs that have not "
      "changed. They are biometric data: only you may read it, and you should guard it."},
@@ -174,7 +210,8 @@ const option_spec OPTIONS[] = {
      "Comparisons of a photograph in which no face is found: leave-out (only counted; the rates "
      "are "
      "FMR and FNMR; default) or error (they do not match; the rates are FAR and FRR)."},
-    {"report", "OUT.html", OPTION_TEXT, AT(report), FOR_MANY & ~FOR_CALIBRATE, 0, 0, NULL,
+    {"report", "OUT.html", OPTION_TEXT, AT(report), (FOR_MANY & ~FOR_CALIBRATE) | FOR_PAD, 0, 0,
+     NULL,
      "Write a page with the figures as charts and the worst mistakes as pictures, and OUT.json "
      "beside it. It shows faces: only you may read it."},
     {"attributes", "CSV", OPTION_TEXT, AT(attributes), FOR_ALL_PAIRS, 0, 0, NULL,
@@ -191,7 +228,101 @@ const option_spec OPTIONS[] = {
     {"rounds", "N", OPTION_INTEGER, AT(rounds), FOR_BENCH, 1, 1000000, NULL,
      "Time every photograph N times. Default 5."},
 
-    {"aligned", NULL, OPTION_FLAG, AT(aligned), FOR_EMBEDDING, 0, 0, NULL,
+    {"arch", "NAME", OPTION_TEXT, AT(arch), FOR_TRAIN, 0, 0, NULL,
+     "Train this architecture from weights drawn anew; python3 -m facematch_models build NAME "
+     "makes "
+     "it. A name that is looked up, or a path."},
+    {"from", "MODEL", OPTION_TEXT, AT(from), FOR_TRAIN, 0, 0, NULL,
+     "Go on from the weights of this model, a name or a path."},
+    {"data", "DIR", OPTION_TEXT, AT(data), FOR_TRAIN, 0, 0, NULL,
+     "The photographs: every picture of every sub-folder; a sub-folder is a person."},
+    {"list", "FILE", OPTION_TEXT, AT(list), FOR_TRAIN, 0, 0, NULL,
+     "The photographs, one a line: PERSON, a tab or blanks, PATH. With a tab, PERSON may have "
+     "blanks in it. A path is taken from the current folder unless it begins with a slash; empty "
+     "lines and lines that begin with # are skipped."},
+    {"leave-out", "N", OPTION_INTEGER, AT(leave_out), FOR_TRAIN, 0, 1000000, NULL,
+     "Leave out N people, chosen by --seed among those with two photographs or more, to measure "
+     "each epoch and to calibrate the model. Default: a fifth of them where there are 10 or more, "
+     "else none; 0: none."},
+    {"validation", "DIR", OPTION_TEXT, AT(validation), FOR_TRAIN, 0, 0, NULL,
+     "Measure and calibrate on the people of this folder instead."},
+    {"out", "MODEL", OPTION_TEXT, AT(out), FOR_TRAIN, 0, 0, NULL,
+     "Where to write the model; ends in .pt."},
+    {"force", NULL, OPTION_FLAG, AT(force), FOR_TRAIN, 0, 0, NULL,
+     "Replace a model that is there already, and a checkpoint that is not resumed."},
+    {"loss", "LOSS", OPTION_CHOICE, AT(loss), FOR_TRAIN, 0, 0, LOSSES,
+     "What is made small: triplet (default), softmax, or siamese or chi-squared, which learn the "
+     "metric that the model then has."},
+    {"mining", "RULE", OPTION_CHOICE, AT(mining), FOR_TRAIN, 0, 0, MININGS,
+     "Which triplets of a batch count: batch-hard (default), semi-hard or all."},
+    {"margin", "DISTANCE", OPTION_REAL, AT(margin), FOR_TRAIN, 1e-6, 100, NULL,
+     "By how much a negative must be farther than a positive, in squared distance. Default 0.2."},
+    {"reduction", "RULE", OPTION_CHOICE, AT(reduction), FOR_TRAIN, 0, 0, REDUCTIONS,
+     "How the losses of the mined triplets become one number: mean (default) or sum."},
+    {"people", "P", OPTION_INTEGER, AT(people_per_batch), FOR_TRAIN, 2, 10000, NULL,
+     "People in a batch. Default 8."},
+    {"photographs", "K", OPTION_INTEGER, AT(photographs), FOR_TRAIN, 2, 1000, NULL,
+     "Photographs of each of them. Default 4."},
+    {"epochs", "N", OPTION_INTEGER, AT(epochs), FOR_TRAIN, 1, 100000, NULL,
+     "How often all photographs are gone through. Default 30."},
+    {"steps", "N", OPTION_INTEGER, AT(steps), FOR_TRAIN, 1, 1000000, NULL,
+     "Batches of an epoch. Default: as many as show each photograph about once."},
+    {"patience", "N", OPTION_INTEGER, AT(patience), FOR_TRAIN, 1, 100000, NULL,
+     "End after N epochs without a lower EER on the people left out. Default: never."},
+    {"optimizer", "NAME", OPTION_CHOICE, AT(optimizer), FOR_TRAIN, 0, 0, OPTIMIZERS,
+     "adam (default), sgd or adagrad."},
+    {"rate", "RATE", OPTION_REAL, AT(rate), FOR_TRAIN, 1e-12, 1000000, NULL,
+     "The learning rate. Default 0.001."},
+    {"momentum", "SHARE", OPTION_REAL, AT(momentum), FOR_TRAIN, 0, 1, NULL,
+     "Of --optimizer sgd. Default 0.9; 0: none."},
+    {"weight-decay", "RATE", OPTION_REAL, AT(weight_decay), FOR_TRAIN, 0, 1000, NULL,
+     "How strongly weights are drawn to 0, those of a learned metric to each other. Default 0."},
+    {"schedule", "RULE", OPTION_CHOICE, AT(schedule), FOR_TRAIN, 0, 0, SCHEDULES,
+     "How the learning rate changes: cosine (down to 0 over all epochs; default), constant, or "
+     "step (a tenth of it after each --schedule-epochs)."},
+    {"schedule-epochs", "N", OPTION_INTEGER, AT(schedule_epochs), FOR_TRAIN, 1, 100000, NULL,
+     "Of --schedule step. Default 10."},
+    {"freeze", "LAYER", OPTION_TEXTS, AT(freeze), FOR_TRAIN, 0, 0, NULL,
+     "A layer that stays as it is, with all below it, by its name in the network; all: the whole "
+     "network. Can be given several times."},
+    {"head", "DIM", OPTION_INTEGER, AT(head), FOR_TRAIN, 1, 65536, NULL,
+     "Put a new linear layer of DIM outputs behind the network."},
+    {"augment", "HOW", OPTION_TEXT, AT(augment), FOR_TRAIN, 0, 0, NULL,
+     "How much photographs are varied each time: none, light (default; none where all is frozen), "
+     "strong, or a list of flip, shift, scale, brightness, contrast and blur, such as "
+     "flip=0.5,shift=0.05,blur=1."},
+    {"seed", "N", OPTION_INTEGER, AT(seed), FOR_TRAIN, 0, 9007199254740992.0, NULL,
+     "All that is random follows from it. Default 0."},
+    {"device", "NAME", OPTION_TEXT, AT(device), FOR_TRAIN, 0, 0, NULL, "cpu (default) or cuda:0."},
+    {"checkpoint", "FILE", OPTION_TEXT, AT(checkpoint), FOR_TRAIN, 0, 0, NULL,
+     "Keep in this file, after every epoch, all that is needed to go on."},
+    {"resume", NULL, OPTION_FLAG, AT(resume), FOR_TRAIN, 0, 0, NULL,
+     "Go on from --checkpoint where it exists; everything else must be as it was."},
+    {"report", "OUT.html", OPTION_TEXT, AT(report), FOR_TRAIN, 0, 0, NULL,
+     "Write a page with the curves after every epoch, and OUT.json beside it."},
+
+    {"liveness", "POLICY", OPTION_CHOICE, AT(liveness), FOR_DECISION, 0, 0, POLICIES,
+     "Whether the photograph that is presented (of two, the second) must show a live face and not "
+     "a picture of one: off (default), report (tell, and decide as without) or require (what is "
+     "not live is refused, whoever it is: exit status 1)."},
+    {"liveness-model", "NAME|PATH", OPTION_TEXT, AT(liveness_model), FOR_LINES | FOR_CALIBRATE, 0,
+     0, NULL, "The liveness model, looked up as --model is. Default minifasnet."},
+    {"apcer", "RATE", OPTION_RATE, AT(apcer), FOR_LINES, 0, 1, NULL,
+     "Liveness: the share of attacks that may be called live. Default 0.05."},
+    {"bpcer", "RATE", OPTION_RATE, AT(bpcer), FOR_LINES, 0, 1, NULL,
+     "Liveness: the share of live faces that may be called attacks. Default 0.05."},
+    {"live-score", "SCORE", OPTION_REAL, AT(live_score), FOR_LINES, 0, 1, NULL,
+     "Liveness: scores of at least this are live, whatever the calibration says. Goes with "
+     "--spoof-score."},
+    {"spoof-score", "SCORE", OPTION_REAL, AT(spoof_score), FOR_LINES, 0, 1, NULL,
+     "Liveness: scores below this are attacks; between the two is uncertain."},
+    {"sequence", NULL, OPTION_FLAG, AT(sequence), FOR_LIVENESS, 0, 0, NULL,
+     "The photographs are frames of one attempt, in their order: one verdict for all. Needs an "
+     "embedder, which tells whether they show one person."},
+    {"min-frames", "N", OPTION_INTEGER, AT(min_frames), FOR_LIVENESS, 1, FM_LIMIT_LIVENESS_FRAMES,
+     NULL, "With --sequence: frames that must count before there is a verdict. Default 3."},
+
+    {"aligned", NULL, OPTION_FLAG, AT(aligned), FOR_EMBEDDING | FOR_TRAIN, 0, 0, NULL,
      "The pictures already are the crops the model sees: resize them, and detect nothing."},
     {"select", "RULE", OPTION_CHOICE, AT(selection), FOR_FACES, 0, 0, SELECTIONS,
      "Which of several faces is meant, and comes first: prominent (large and central; default), "
@@ -202,9 +333,12 @@ const option_spec OPTIONS[] = {
      "Average each embedding with that of the mirrored face; twice the work."},
     {"precision", "TYPE", OPTION_CHOICE, AT(precision), FOR_EMBEDDING, 0, 0, PRECISIONS,
      "Arithmetic of the embedder: float32 (default) or bfloat16."},
-    {"threads", "N", OPTION_INTEGER, AT(threads), FOR_FACES & ~FOR_MANY, 1, 256, NULL,
+    {"threads", "N", OPTION_INTEGER, AT(threads), FOR_FACES & ~(FOR_MANY | FOR_PAD), 1, 256, NULL,
      "Cores that the networks may use. Default 1."},
-    {"threads", "N", OPTION_INTEGER, AT(threads), FOR_MANY, 1, 256, NULL,
+    {"threads", "N", OPTION_INTEGER, AT(threads), FOR_TRAIN, 1, 256, NULL,
+     "Cores that the network may use. Default: all of them; only with 1 are two runs sure to be "
+     "the same to the last bit."},
+    {"threads", "N", OPTION_INTEGER, AT(threads), FOR_MANY | FOR_PAD, 1, 256, NULL,
      "Photographs that are worked on at once. Default: the number of cores."},
 
     {"man", NULL, OPTION_FLAG, AT(man), FOR_HELP, 0, 0, NULL,
@@ -382,6 +516,16 @@ static bool store_set(const option_spec *spec, const char *value, int64_t *out)
     }
 }
 
+static void store_one_more(text_list *list, const char *value)
+{
+    const char **items = out_alloc(list->count + 1, sizeof *items);
+    if (list->count)
+        memcpy(items, list->items, list->count * sizeof *items);
+    free(list->items);
+    list->items = items;
+    list->items[list->count++] = value;
+}
+
 static bool store(const given *option, options *out)
 {
     const option_spec *spec = option->spec;
@@ -392,6 +536,9 @@ static bool store(const given *option, options *out)
         return true;
     case OPTION_TEXT:
         *(const char **)member = option->value;
+        return true;
+    case OPTION_TEXTS:
+        store_one_more(member, option->value);
         return true;
     case OPTION_INTEGER:
         return store_integer(spec, option->value, member);
@@ -518,6 +665,8 @@ bool options_parse(int argc, char **argv, options *out)
         if (strcmp(argv[i], "--json") == 0)
             out_begin(true);
     *out = (options){.threshold = NAN,
+                     .live_score = NAN,
+                     .spoof_score = NAN,
                      .other_faces = NAN,
                      .min_size = NAN,
                      .min_score = NAN,
@@ -526,7 +675,9 @@ bool options_parse(int argc, char **argv, options *out)
                      .max_brightness = NAN,
                      .max_yaw = NAN,
                      .max_pitch = NAN,
-                     .max_roll = NAN};
+                     .max_roll = NAN,
+                     .momentum = NAN,
+                     .leave_out = -1};
     bool ok = split(argc, argv, &line);
     out->args = line.items;
     out->args_count = line.count;
@@ -543,6 +694,8 @@ bool options_parse(int argc, char **argv, options *out)
 
 void options_free(options *opts)
 {
+    free(opts->freeze.items);
     free(opts->words);
+    opts->freeze = (text_list){0};
     opts->words = NULL;
 }

@@ -31,34 +31,57 @@ enum {
     FOR_ALL_PAIRS = 1 << 19,
     FOR_OPEN_SET = 1 << 20,
     FOR_CALIBRATE = 1 << 21,
-    FOR_ALL = (1 << 22) - 1,
+    FOR_TRAIN = 1 << 22,
+    FOR_LIVENESS = 1 << 23,
+    FOR_PAD = 1 << 24,
+    FOR_ALL = (1 << 25) - 1,
     FOR_MANY = FOR_PAIRS | FOR_ALL_PAIRS | FOR_OPEN_SET | FOR_CALIBRATE,
     FOR_EMBEDDING = FOR_EMBED | FOR_VERIFY | FOR_ENROLL | FOR_IDENTIFY | FOR_BENCH | FOR_MANY,
-    FOR_FACES = FOR_DETECT | FOR_EMBEDDING
+    FOR_DECISION = FOR_VERIFY | FOR_ENROLL | FOR_IDENTIFY,
+    FOR_FACES = FOR_DETECT | FOR_EMBEDDING | FOR_LIVENESS | FOR_PAD
 };
 
 typedef struct command command;
 
-/* Text and numbers that were not given are NULL, 0, or (threshold, limits of the gate) NaN. */
+/* The values of an option that can be given several times. */
+typedef struct text_list {
+    const char **items;
+    size_t count;
+} text_list;
+
+/* Text and numbers that were not given are NULL, 0, or (threshold, scores of liveness, limits of
+ * the gate) NaN. */
 typedef struct options {
     const command *command;
     const char *const *args;
     size_t args_count;
     const char **words; /* the memory that args points into */
-    bool json, help, man, completion, flip, aligned, quality, no_gate, recall, extrapolate;
+    bool json, help, man, completion, flip, aligned, quality, no_gate, recall, extrapolate,
+        sequence, pad;
     const char *model, *detector, *models_dir;
     const char *gallery, *id, *folder, *name, *metadata, *label;
     const char *key_file, *passphrase_file, *new_key_file, *new_passphrase_file;
     const char *file_key, *file_passphrase;
     const char *draw, *images, *pairs, *people, *attributes, *embeddings, *report;
     const char *gallery_images, *known, *strangers, *dataset, *out;
+    const char *liveness_model, *labels;
     int64_t precision, selection, on_existing, index, failures;
     int64_t threads, min_face, top, template_id, rounds;
+    int64_t liveness, min_frames, folds;
     int64_t allow; /* reasons, as 1 << fm_refusal */
     double fmr, fpir, threshold;
+    double apcer, bpcer, live_score, spoof_score;
     /* limits of the gate; 0 switches one off */
     double other_faces, min_size, min_score, min_sharpness, min_brightness, max_brightness;
     double max_yaw, max_pitch, max_roll;
+    /* train; leave_out is -1 where it was not given */
+    const char *arch, *from, *data, *list, *validation, *augment, *device, *checkpoint;
+    text_list freeze;
+    bool resume, force;
+    int64_t loss, mining, reduction, optimizer, schedule;
+    int64_t people_per_batch, photographs, epochs, steps, schedule_epochs, patience, head;
+    int64_t leave_out, seed;
+    double margin, rate, momentum, weight_decay;
 } options;
 
 struct command {
@@ -78,6 +101,7 @@ extern const command COMMANDS[]; /* ends with a name of NULL */
 typedef enum option_kind {
     OPTION_FLAG,
     OPTION_TEXT,
+    OPTION_TEXTS, /* each time it is given, one more */
     OPTION_INTEGER,
     OPTION_RATE, /* a real number between min and max, both excluded */
     OPTION_REAL,

@@ -17,6 +17,7 @@ static struct {
     const char *label;
     size_t total, done;
     double started, drawn;
+    char note[64];
     bool active;
 } bar;
 static volatile sig_atomic_t visible;
@@ -45,13 +46,16 @@ static void remaining(char *text, size_t size, double elapsed)
 
 static void draw(void)
 {
-    char counts[80], eta[40], line[3 * WIDEST], cells[WIDEST + 1];
+    char counts[160], eta[40], line[3 * WIDEST], cells[WIDEST + 1];
     int width = columns() - 1;
     remaining(eta, sizeof eta, clock_seconds() - bar.started);
-    snprintf(counts, sizeof counts, " %zu/%zu%s", bar.done, bar.total, eta);
+    snprintf(counts, sizeof counts, " %zu/%zu%s%s", bar.done, bar.total, eta, bar.note);
     int room = width - (int)strlen(bar.label) - (int)strlen(counts) - 3;
-    if (width < NARROWEST || room < 8) {
+    if (width < NARROWEST) {
         snprintf(line, sizeof line, "%.*s", width, counts + 1);
+    } else if (room < 8) {
+        snprintf(line, sizeof line, "%s%s", bar.label, counts);
+        line[width] = '\0';
     } else {
         size_t filled = bar.total ? bar.done * (size_t)room / bar.total : 0;
         memset(cells, '-', (size_t)room);
@@ -72,6 +76,7 @@ void bar_begin(const char *label, size_t total)
     bar.done = 0;
     bar.started = clock_seconds();
     bar.drawn = 0;
+    bar.note[0] = '\0';
     bar.active = total > 1 && isatty(STDERR_FILENO);
 }
 
@@ -82,6 +87,11 @@ void bar_to(size_t done)
     bar.done = done;
     if (bar.done == bar.total || clock_seconds() - bar.drawn > 0.1)
         draw();
+}
+
+void bar_note(const char *text)
+{
+    snprintf(bar.note, sizeof bar.note, "  %s", text);
 }
 
 void bar_step(void)

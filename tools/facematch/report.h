@@ -6,20 +6,41 @@
 
 #include "figures.h"
 #include "groups.h"
+#include "pad_figures.h"
 #include "worst.h"
+
+/* What is compared with what, and what the two errors are called. */
+typedef struct report_words {
+    const char *match, *miss;           /* "FMR", "FNMR" */
+    const char *curve_key;              /* of the twin */
+    const char *match_axis, *miss_axis; /* of the curve */
+    const char *accepted;               /* a share, "of genuine pairs accepted at" */
+    const char *negative, *positive;    /* labels in the histogram */
+    const char *curve, *histogram;      /* what they show, for who cannot see it */
+    const char *histogram_caption;
+    const char *worst_negative, *worst_negative_note;
+    const char *worst_positive, *worst_positive_note;
+    const char *definitions; /* of the two errors, and what is left out */
+    const char *standard;    /* whose terms they are */
+} report_words;
+
+extern const report_words REPORT_VERIFICATION, REPORT_VERIFICATION_WITH_FAILURES,
+    REPORT_IDENTIFICATION, REPORT_PAD;
 
 typedef struct report {
     const char *title;
+    const report_words *words;
     const char *summary; /* one sentence: what was compared */
     const context *ctx;
-    const faces *f;
+    const faces *f;     /* or, of PAD, */
+    const pad_set *pad; /* else NULL */
+    const pad_figures *pad_figures;
     fm_evaluation *comparisons;
     const figures *figures;
     const worst *worst;
     const groups *groups; /* or NULL */
     float groups_threshold;
-    bool identification; /* FPIR and FNIR stand in the place of FMR and FNMR */
-    const double *cmc;   /* [ranks]: shares of the known found up to each rank; or NULL */
+    const double *cmc; /* [ranks]: shares of the known found up to each rank; or NULL */
     size_t ranks;
 } report;
 
@@ -35,10 +56,13 @@ void report_error_curve(FILE *out, const report *r);
 void report_histogram(FILE *out, const report *r);
 void report_ranks(FILE *out, const report *r);
 
-/* report_pictures.c: the worst pairs, as crops. */
+/* report_pictures.c: the worst pairs, or photographs, as crops. */
 void report_pictures(FILE *out, const report *r);
 
-/* Text with the characters of HTML made harmless. */
-void report_text(FILE *out, const char *text);
+/* report_pad.c: what a page about PAD has in the place of the others' parts. */
+void report_pad_tiles(FILE *out, const report *r);
+void report_pad_verdicts(FILE *out, const report *r);
+
+void report_rate(FILE *out, const fm_rate *rate); /* a cell of a table */
 
 #endif

@@ -41,14 +41,22 @@ static bool is_path(const char *name)
     return strchr(name, '/') || (length > 3 && strcmp(name + length - 3, ".pt") == 0);
 }
 
-static void report_missing(const char *name, const names *folders)
+char *search_places(const options *opts)
 {
+    names folders = search_folders(opts);
     char *places = out_format("%s", "");
-    for (size_t i = 0; i < folders->count; i++) {
-        char *longer = out_format("%s%s%s", places, i ? ", " : "", folders->items[i]);
+    for (size_t i = 0; i < folders.count; i++) {
+        char *longer = out_format("%s%s%s", places, i ? ", " : "", folders.items[i]);
         free(places);
         places = longer;
     }
+    names_free(&folders);
+    return places;
+}
+
+static void report_missing(const options *opts, const char *name)
+{
+    char *places = search_places(opts);
     out_error(NULL, FM_E_NOT_FOUND,
               "no model '%s': there is no %s.pt in %s. Build the models with scripts/setup.sh, or "
               "say where they are with --models-dir or FACEMATCH_MODELS",
@@ -56,21 +64,31 @@ static void report_missing(const char *name, const names *folders)
     free(places);
 }
 
-char *search_model(const options *opts, const char *name)
+static char *find_in(const names *folders, const char *name)
+{
+    for (size_t i = 0; i < folders->count; i++) {
+        char *path = out_format("%s/%s.pt", folders->items[i], name);
+        if (walk_is_file(path))
+            return path;
+        free(path);
+    }
+    return NULL;
+}
+
+char *search_find(const options *opts, const char *name)
 {
     if (is_path(name))
         return out_format("%s", name);
     names folders = search_folders(opts);
-    char *found = NULL;
-    for (size_t i = 0; i < folders.count && !found; i++) {
-        found = out_format("%s/%s.pt", folders.items[i], name);
-        if (!walk_is_file(found)) {
-            free(found);
-            found = NULL;
-        }
-    }
-    if (!found)
-        report_missing(name, &folders);
+    char *found = find_in(&folders, name);
     names_free(&folders);
+    return found;
+}
+
+char *search_model(const options *opts, const char *name)
+{
+    char *found = search_find(opts, name);
+    if (!found)
+        report_missing(opts, name);
     return found;
 }

@@ -7,8 +7,12 @@
 
 /* The folders, in order: --models-dir, $FACEMATCH_MODELS, ./models, ~/.local/share/... */
 names search_folders(const options *opts);
+char *search_places(const options *opts); /* with commas between, to be freed */
 
 /* The path of a model given by name or by path, to be freed; NULL: not found, and reported. */
 char *search_model(const options *opts, const char *name);
+
+/* The same without a report. */
+char *search_find(const options *opts, const char *name);
 
 #endif

@@ -20,6 +20,7 @@ FM_LIMIT_TEMPLATES = 64
 FM_LIMIT_MATCHES = 1000
 FM_GALLERY_KEY_SIZE = 32
 FM_PASSPHRASE_MAX = 1024
+FM_LIMIT_LIVENESS_FRAMES = 64
 FM_MODEL_ID_SIZE = 65
 FM_ERROR_MESSAGE_MAX = 256
 FM_LIMIT_SHARDS = 64
@@ -48,6 +49,7 @@ FM_E_EXISTS = -17
 FM_E_BUSY = -18
 FM_E_REFUSED = -19
 FM_E_TRAINING = -20
+FM_E_NOT_LIVE = -21
 FM_PIXEL_RGB8 = 1
 FM_PIXEL_BGR8 = 2
 FM_PIXEL_RGBA8 = 3
@@ -76,6 +78,22 @@ FM_POINT_RIGHT_EYE = 1
 FM_POINT_NOSE_TIP = 2
 FM_POINT_LEFT_MOUTH = 3
 FM_POINT_RIGHT_MOUTH = 4
+FM_LIVENESS_NOT_CHECKED = 0
+FM_LIVENESS_LIVE = 1
+FM_LIVENESS_SPOOF = 2
+FM_LIVENESS_UNCERTAIN = 3
+FM_LIVENESS_REASON_NONE = 0
+FM_LIVENESS_REASON_TOO_SMALL = 1
+FM_LIVENESS_REASON_CUT = 2
+FM_LIVENESS_REASON_CROP = 3
+FM_LIVENESS_REASON_BLURRED = 4
+FM_LIVENESS_REASON_BETWEEN = 5
+FM_LIVENESS_REASON_OTHER_FACE = 6
+FM_LIVENESS_REASON_STILL = 7
+FM_LIVENESS_REASON_TOO_FEW = 8
+FM_LIVENESS_OFF = 0
+FM_LIVENESS_REPORT = 1
+FM_LIVENESS_REQUIRE = 2
 FM_FAILURES_LEAVE_OUT = 0
 FM_FAILURES_COUNT = 1
 FM_REFUSAL_NONE = 0
@@ -137,6 +155,10 @@ class fm_model(Structure):
 
 
 class fm_session(Structure):
+    pass
+
+
+class fm_liveness_sequence(Structure):
     pass
 
 
@@ -257,6 +279,7 @@ class fm_session_options(Structure):
     max_faces: int
     selection: int
     min_score: float
+    liveness: Any
     _fields_ = [
         ("struct_size", c_uint32),
         ("precision", c_int32),
@@ -267,6 +290,7 @@ class fm_session_options(Structure):
         ("max_faces", c_int32),
         ("selection", c_int32),
         ("min_score", c_float),
+        ("liveness", POINTER(fm_model)),
     ]
 
 
@@ -287,47 +311,74 @@ class fm_face(Structure):
     ]
 
 
-class fm_verify_options(Structure):
+class fm_liveness_options(Structure):
     struct_size: int
-    use_threshold: int
-    fmr: float
-    threshold: float
-    aligned: int
-    extrapolate: int
+    use_thresholds: int
+    apcer: float
+    bpcer: float
+    live_score: float
+    spoof_score: float
+    min_size_px: float
+    min_inside: float
+    min_crop: float
+    min_sharpness: float
     _fields_ = [
         ("struct_size", c_uint32),
-        ("use_threshold", c_int32),
-        ("fmr", c_double),
-        ("threshold", c_float),
-        ("aligned", c_int32),
-        ("extrapolate", c_int32),
+        ("use_thresholds", c_int32),
+        ("apcer", c_double),
+        ("bpcer", c_double),
+        ("live_score", c_float),
+        ("spoof_score", c_float),
+        ("min_size_px", c_float),
+        ("min_inside", c_float),
+        ("min_crop", c_float),
+        ("min_sharpness", c_float),
     ]
 
 
-class fm_verification(Structure):
-    struct_size: int
-    match: int
+class fm_liveness_summary(Structure):
+    verdict: int
+    reason: int
     score: float
-    threshold: float
-    fmr: float
-    fmr_low: float
-    fmr_high: float
-    threshold_fmr: float
-    threshold_fmr_low: float
-    threshold_fmr_high: float
-    threshold_fnmr: float
+    reserved: int
+    _fields_ = [
+        ("verdict", c_int32),
+        ("reason", c_int32),
+        ("score", c_float),
+        ("reserved", c_int32),
+    ]
+
+
+class fm_liveness_fusion(Structure):
+    struct_size: int
+    verdict: int
+    reason: int
+    score: float
+    apcer: float
+    bpcer: float
+    live_threshold: float
+    spoof_threshold: float
+    decided: int
+    frames: int
+    used: int
+    unusable: int
+    stills: int
+    other_faces: int
     _fields_ = [
         ("struct_size", c_uint32),
-        ("match", c_int32),
+        ("verdict", c_int32),
+        ("reason", c_int32),
         ("score", c_float),
-        ("threshold", c_float),
-        ("fmr", c_double),
-        ("fmr_low", c_double),
-        ("fmr_high", c_double),
-        ("threshold_fmr", c_double),
-        ("threshold_fmr_low", c_double),
-        ("threshold_fmr_high", c_double),
-        ("threshold_fnmr", c_double),
+        ("apcer", c_double),
+        ("bpcer", c_double),
+        ("live_threshold", c_float),
+        ("spoof_threshold", c_float),
+        ("decided", c_int32),
+        ("frames", c_int32),
+        ("used", c_int32),
+        ("unusable", c_int32),
+        ("stills", c_int32),
+        ("other_faces", c_int32),
     ]
 
 
@@ -554,23 +605,6 @@ class fm_template(Structure):
     ]
 
 
-class fm_identify_options(Structure):
-    struct_size: int
-    use_threshold: int
-    fpir: float
-    threshold: float
-    aligned: int
-    score: int
-    _fields_ = [
-        ("struct_size", c_uint32),
-        ("use_threshold", c_int32),
-        ("fpir", c_double),
-        ("threshold", c_float),
-        ("aligned", c_int32),
-        ("score", c_int32),
-    ]
-
-
 class fm_match(Structure):
     id: bytes
     fmr: float
@@ -748,6 +782,108 @@ fm_log_fn = CFUNCTYPE(None, c_void_p, c_int32, c_char_p, c_char_p)
 fm_progress_fn = CFUNCTYPE(c_int32, c_void_p, c_int64, c_int64)
 
 
+class fm_liveness_result(Structure):
+    struct_size: int
+    verdict: int
+    reason: int
+    score: float
+    apcer: float
+    bpcer: float
+    live_threshold: float
+    spoof_threshold: float
+    value: float
+    limit: float
+    quality: float
+    face_count: int
+    face: fm_face
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("verdict", c_int32),
+        ("reason", c_int32),
+        ("score", c_float),
+        ("apcer", c_double),
+        ("bpcer", c_double),
+        ("live_threshold", c_float),
+        ("spoof_threshold", c_float),
+        ("value", c_float),
+        ("limit", c_float),
+        ("quality", c_float),
+        ("face_count", c_int32),
+        ("face", fm_face),
+    ]
+
+
+class fm_liveness_sequence_options(Structure):
+    struct_size: int
+    min_frames: int
+    max_frames: int
+    still_difference: float
+    same_fmr: float
+    use_same_score: int
+    same_score: float
+    liveness: Any
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("min_frames", c_int32),
+        ("max_frames", c_int32),
+        ("still_difference", c_float),
+        ("same_fmr", c_double),
+        ("use_same_score", c_int32),
+        ("same_score", c_float),
+        ("liveness", POINTER(fm_liveness_options)),
+    ]
+
+
+class fm_verify_options(Structure):
+    struct_size: int
+    use_threshold: int
+    fmr: float
+    threshold: float
+    aligned: int
+    extrapolate: int
+    liveness: int
+    liveness_options: Any
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("use_threshold", c_int32),
+        ("fmr", c_double),
+        ("threshold", c_float),
+        ("aligned", c_int32),
+        ("extrapolate", c_int32),
+        ("liveness", c_int32),
+        ("liveness_options", POINTER(fm_liveness_options)),
+    ]
+
+
+class fm_verification(Structure):
+    struct_size: int
+    match: int
+    score: float
+    threshold: float
+    fmr: float
+    fmr_low: float
+    fmr_high: float
+    threshold_fmr: float
+    threshold_fmr_low: float
+    threshold_fmr_high: float
+    threshold_fnmr: float
+    liveness: fm_liveness_summary
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("match", c_int32),
+        ("score", c_float),
+        ("threshold", c_float),
+        ("fmr", c_double),
+        ("fmr_low", c_double),
+        ("fmr_high", c_double),
+        ("threshold_fmr", c_double),
+        ("threshold_fmr_low", c_double),
+        ("threshold_fmr_high", c_double),
+        ("threshold_fnmr", c_double),
+        ("liveness", fm_liveness_summary),
+    ]
+
+
 class fm_operating_point(Structure):
     struct_size: int
     threshold: float
@@ -808,6 +944,7 @@ class fm_enrollment(Structure):
     templates: int
     face_count: int
     face: fm_face
+    liveness: fm_liveness_summary
     _fields_ = [
         ("struct_size", c_uint32),
         ("new_identity", c_int32),
@@ -815,6 +952,28 @@ class fm_enrollment(Structure):
         ("templates", c_int32),
         ("face_count", c_int32),
         ("face", fm_face),
+        ("liveness", fm_liveness_summary),
+    ]
+
+
+class fm_identify_options(Structure):
+    struct_size: int
+    use_threshold: int
+    fpir: float
+    threshold: float
+    aligned: int
+    score: int
+    liveness: int
+    liveness_options: Any
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("use_threshold", c_int32),
+        ("fpir", c_double),
+        ("threshold", c_float),
+        ("aligned", c_int32),
+        ("score", c_int32),
+        ("liveness", c_int32),
+        ("liveness_options", POINTER(fm_liveness_options)),
     ]
 
 
@@ -825,6 +984,7 @@ class fm_identification(Structure):
     identities: int
     face_count: int
     face: fm_face
+    liveness: fm_liveness_summary
     _fields_ = [
         ("struct_size", c_uint32),
         ("threshold", c_float),
@@ -832,6 +992,7 @@ class fm_identification(Structure):
         ("identities", c_int64),
         ("face_count", c_int32),
         ("face", fm_face),
+        ("liveness", fm_liveness_summary),
     ]
 
 
@@ -870,6 +1031,9 @@ class fm_enroll_options(Structure):
     quality: float
     gate: Any
     report: Any
+    liveness_options: Any
+    liveness: int
+    reserved: int
     _fields_ = [
         ("struct_size", c_uint32),
         ("aligned", c_int32),
@@ -880,6 +1044,9 @@ class fm_enroll_options(Structure):
         ("quality", c_float),
         ("gate", POINTER(fm_gate_options)),
         ("report", POINTER(fm_gate_report)),
+        ("liveness_options", POINTER(fm_liveness_options)),
+        ("liveness", c_int32),
+        ("reserved", c_int32),
     ]
 
 
@@ -986,6 +1153,16 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "fm_embed": (c_int32, [POINTER(fm_session), POINTER(fm_image), POINTER(fm_face), POINTER(c_float), c_size_t, POINTER(fm_face), POINTER(c_size_t), POINTER(fm_error)]),
     "fm_embed_batch": (c_int32, [POINTER(fm_session), POINTER(POINTER(fm_image)), c_size_t, POINTER(c_float), c_size_t, POINTER(c_int32), POINTER(fm_error)]),
     "fm_embed_aligned": (c_int32, [POINTER(fm_session), POINTER(POINTER(fm_image)), c_size_t, POINTER(c_float), c_size_t, POINTER(fm_error)]),
+    "fm_liveness_verdict_name": (c_char_p, [c_int32]),
+    "fm_liveness_reason_name": (c_char_p, [c_int32]),
+    "fm_liveness_options_init": (None, [POINTER(fm_liveness_options), c_uint32]),
+    "fm_liveness": (c_int32, [POINTER(fm_session), POINTER(fm_image), POINTER(fm_face), POINTER(fm_liveness_options), POINTER(fm_liveness_result), POINTER(fm_error)]),
+    "fm_liveness_batch": (c_int32, [POINTER(fm_session), POINTER(POINTER(fm_image)), c_size_t, POINTER(fm_face), POINTER(fm_liveness_options), POINTER(fm_liveness_result), c_size_t, POINTER(c_int32), POINTER(fm_error)]),
+    "fm_liveness_sequence_options_init": (None, [POINTER(fm_liveness_sequence_options), c_uint32]),
+    "fm_liveness_sequence_create": (c_int32, [POINTER(POINTER(fm_liveness_sequence)), POINTER(fm_session), POINTER(fm_liveness_sequence_options), POINTER(fm_error)]),
+    "fm_liveness_sequence_add": (c_int32, [POINTER(fm_liveness_sequence), POINTER(fm_session), POINTER(fm_image), POINTER(fm_face), POINTER(fm_liveness_result), POINTER(fm_error)]),
+    "fm_liveness_sequence_result": (c_int32, [POINTER(fm_liveness_sequence), POINTER(fm_liveness_fusion), POINTER(fm_error)]),
+    "fm_liveness_sequence_free": (None, [POINTER(fm_liveness_sequence)]),
     "fm_verify_options_init": (None, [POINTER(fm_verify_options), c_uint32]),
     "fm_compare": (c_int32, [POINTER(fm_model), POINTER(c_float), POINTER(c_float), c_size_t, POINTER(c_float), POINTER(fm_error)]),
     "fm_verify_embeddings": (c_int32, [POINTER(fm_model), POINTER(c_float), POINTER(c_float), c_size_t, POINTER(fm_verify_options), POINTER(fm_verification), POINTER(fm_error)]),
@@ -1002,6 +1179,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "fm_evaluation_histogram": (c_int32, [POINTER(fm_evaluation), c_float, c_float, c_size_t, POINTER(c_int64), POINTER(c_int64), POINTER(fm_error)]),
     "fm_calibration_options_init": (None, [POINTER(fm_calibration_options), c_uint32]),
     "fm_calibrate": (c_int32, [POINTER(fm_evaluation), POINTER(fm_calibration_options), c_char_p, c_size_t, POINTER(c_size_t), POINTER(fm_error)]),
+    "fm_liveness_calibrate": (c_int32, [POINTER(c_float), POINTER(c_int32), c_size_t, POINTER(fm_calibration_options), c_char_p, c_size_t, POINTER(c_size_t), POINTER(fm_error)]),
     "fm_gate_options_init": (None, [POINTER(fm_gate_options), c_uint32]),
     "fm_refusal_name": (c_char_p, [c_int32]),
     "fm_quality": (c_int32, [POINTER(fm_session), POINTER(fm_image), POINTER(fm_face), POINTER(fm_face_quality), POINTER(fm_error)]),

@@ -106,7 +106,7 @@ def _hints(kind: Any) -> dict[str, Any]:
 
 def read(kind: type[T], struct: Any, **more: Any) -> T:
     """A dataclass from the fields of the same names; `more` are those that the struct has not."""
-    values = {name: _value(hint, getattr(struct, name)) for name, hint in _hints(kind).items() if name not in more}
+    values = {name: _value(hint, getattr(struct, name)) for name, hint in _hints(typing.cast(Any, kind)).items() if name not in more}
     return kind(**values, **more)
 
 

@@ -25,6 +25,7 @@ class Status(enum.IntEnum):
     BUSY = -18
     REFUSED = -19
     TRAINING = -20
+    NOT_LIVE = -21
 
 
 class PixelFormat(enum.IntEnum):
@@ -66,6 +67,31 @@ class Selection(enum.IntEnum):
     MOST_CENTRAL = 2
     HIGHEST_SCORE = 3
     PROMINENT = 4
+
+
+class LivenessVerdict(enum.IntEnum):
+    NOT_CHECKED = 0
+    LIVE = 1
+    SPOOF = 2
+    UNCERTAIN = 3
+
+
+class LivenessReason(enum.IntEnum):
+    NONE = 0
+    TOO_SMALL = 1
+    CUT = 2
+    CROP = 3
+    BLURRED = 4
+    BETWEEN = 5
+    OTHER_FACE = 6
+    STILL = 7
+    TOO_FEW = 8
+
+
+class LivenessPolicy(enum.IntEnum):
+    OFF = 0
+    REPORT = 1
+    REQUIRE = 2
 
 
 class Failures(enum.IntEnum):

@@ -9,7 +9,7 @@ from ._library import LIBRARY
 from .enums import Status
 
 if TYPE_CHECKING:
-    from .results import GateReport
+    from .results import GateReport, LivenessSummary
 
 
 class Error(Exception):
@@ -125,12 +125,18 @@ class TrainingError(Error):
     status = Status.TRAINING
 
 
+class NotLiveError(Error):
+    """Liveness was required, and not found: `liveness` tells why."""
+    status = Status.NOT_LIVE
+    liveness: LivenessSummary | None = None
+
+
 BY_STATUS: dict[int, type[Error]] = {
     int(kind.status): kind
     for kind in (InternalError, InvalidArgumentError, NoMemoryError, BufferTooSmallError, NotFoundError, FileError,
                  CorruptError, VersionError, UnsupportedError, BackendError, DeviceError, LimitError, CanceledError,
                  StateError, ModelMismatchError, PermissionDeniedError, ExistsError, BusyError, RefusedError,
-                 TrainingError)
+                 TrainingError, NotLiveError)
 }
 
 

@@ -102,16 +102,31 @@ class Evaluation(ConfinedHandle):
         scores."""
         made = options(_abi.fm_calibration_options, dataset=optional_text(dataset, "dataset"),
                        metric=None if metric is None else choice(Metric, metric, "metric"))
-        needed = ctypes.c_size_t()
         with self._use() as evaluation:
-            status = LIBRARY.fm_calibrate(evaluation, ctypes.byref(made), None, 0, ctypes.byref(needed), None)
-            room = needed.value if status == Status.BUFFER_TOO_SMALL else 0
-            out = ctypes.create_string_buffer(max(room, 1))
-            attempt("fm_calibrate", evaluation, ctypes.byref(made), out, room, None)
-        return out.value.decode()
+            return _text("fm_calibrate", evaluation, ctypes.byref(made))
 
     def __repr__(self) -> str:
         return f"<Evaluation{', closed' if self.closed else ''}>"
+
+
+def calibrate_liveness(scores: ArrayLike, kinds: ArrayLike, *, dataset: str | None = None) -> str:
+    """The calibration of a liveness model, as its manifest has it: a JSON text. `kinds` is 0 for a live face, else
+    the kind of attack."""
+    values = vector(scores, "scores")
+    attacks = _integers(kinds, "kinds", len(values))
+    made = options(_abi.fm_calibration_options, dataset=optional_text(dataset, "dataset"))
+    return _text("fm_liveness_calibrate", floats(values), pointer(attacks, ctypes.c_int32), len(values),
+                 ctypes.byref(made))
+
+
+def _text(name: str, *arguments: Any) -> str:
+    """Of a call that first tells how much room it needs."""
+    needed = ctypes.c_size_t()
+    status = getattr(LIBRARY, name)(*arguments, None, 0, ctypes.byref(needed), None)
+    room = needed.value if status == Status.BUFFER_TOO_SMALL else 0
+    out = ctypes.create_string_buffer(max(room, 1))
+    attempt(name, *arguments, out, room, None)
+    return out.value.decode()
 
 
 def _labels(values: ArrayLike, n: int) -> NDArray[np.uint8]:

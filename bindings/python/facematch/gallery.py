@@ -15,10 +15,11 @@ from ._callbacks import Caught
 from ._convert import (Floats, choice, floats, integer, optional_text, options, path_bytes, pointer, read, rows, size,
                        sized, text, vector)
 from ._handle import Handle, new
-from .enums import Existing, GalleryIndex, GalleryMode, ScoreRule, Status
+from .enums import Existing, GalleryIndex, GalleryMode, LivenessPolicy, ScoreRule, Status
 from .errors import InvalidArgumentError, NotFoundError, RefusedError, attempt
 from .image import ImageLike, shown
-from .model import Model, verify_options
+from .liveness import LivenessLimits, set_policy
+from .model import Model, not_live_told, verify_options
 from .results import (Enrollment, GalleryInfo, GateReport, Identification, Identity, Match, Template, Transfer,
                       Verification)
 from .session import Gate, Session, used
@@ -129,15 +130,17 @@ class Gallery(Handle):
 
     def enroll(self, session: Session, id: str, image: ImageLike, *, display_name: str | None = None,
                metadata: Mapping[str, Any] | None = None, label: str | None = None, quality: float | None = None,
-               aligned: bool = False, gate: Gate | None = None) -> Enrollment:
+               aligned: bool = False, gate: Gate | None = None,
+               liveness: LivenessPolicy | str | None = None, liveness_limits: LivenessLimits | None = None) -> Enrollment:
         """Enrol a photograph, unless the gate refuses it: RefusedError.report tells why."""
         report = sized(_abi.fm_gate_report)
         made = _enroll_options(display_name, metadata, label, quality, gate)
         made.aligned = aligned
         made.report = ctypes.pointer(report)
+        set_policy(made, liveness, liveness_limits)
         out = sized(_abi.fm_enrollment)
         with shown(image) as photo, session._use() as working, self._use() as gallery:
-            with _reported(report):
+            with _reported(report), not_live_told(out):
                 attempt("fm_gallery_enroll", gallery, working, text(id, "id"), photo, ctypes.byref(made),
                         ctypes.byref(out))
         return read(Enrollment, out)
@@ -172,14 +175,16 @@ class Gallery(Handle):
 
     def identify(self, session: Session, image: ImageLike, *, most: int = 5, fpir: float | None = None,
                  threshold: float | None = None, aligned: bool = False,
-                 score: ScoreRule | str | None = None) -> Identification:
+                 score: ScoreRule | str | None = None, liveness: LivenessPolicy | str | None = None,
+                 liveness_limits: LivenessLimits | None = None) -> Identification:
         """Who is in this photograph? At the false positive identification rate `fpir` (1e-2), or a threshold of your
         own."""
         made = _identify_options(fpir, threshold, aligned, score)
+        set_policy(made, liveness, liveness_limits)
         matches = (_abi.fm_match * _most(most))()
         count = ctypes.c_size_t()
         out = sized(_abi.fm_identification)
-        with shown(image) as photo, session._use() as working, self._use() as gallery:
+        with shown(image) as photo, session._use() as working, self._use() as gallery, not_live_told(out):
             attempt("fm_identify", gallery, working, photo, ctypes.byref(made), matches, len(matches),
                     ctypes.byref(count), ctypes.byref(out))
         return read(Identification, out, matches=_matches(matches, 0, count.value))
@@ -200,11 +205,12 @@ class Gallery(Handle):
         return [read(Identification, out, matches=_matches(matches, i * most, int(counts[i]))) for i in range(n)]
 
     def verify(self, session: Session, id: str, image: ImageLike, *, fmr: float | None = None,
-               threshold: float | None = None, aligned: bool = False, extrapolate: bool = False) -> Verification:
+               threshold: float | None = None, aligned: bool = False, extrapolate: bool = False,
+               liveness: LivenessPolicy | str | None = None, liveness_limits: LivenessLimits | None = None) -> Verification:
         """Is this photograph of the person with this id?"""
-        made = verify_options(fmr, threshold, aligned, extrapolate)
+        made = verify_options(fmr, threshold, aligned, extrapolate, liveness, liveness_limits)
         out = sized(_abi.fm_verification)
-        with shown(image) as photo, session._use() as working, self._use() as gallery:
+        with shown(image) as photo, session._use() as working, self._use() as gallery, not_live_told(out):
             attempt("fm_verify_identity", gallery, working, text(id, "id"), photo, ctypes.byref(made),
                     ctypes.byref(out))
         return read(Verification, out)

@@ -1,17 +1,20 @@
 """Models: networks that say about themselves all that is needed to use them."""
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
-from typing import Any, Sequence
+from typing import Any, Iterator, Sequence
 
 from numpy.typing import ArrayLike
 
 from . import _abi
 from ._convert import floats, optional_text, options, path_bytes, read, sized, text, vector
 from ._handle import Handle, new
-from .errors import InvalidArgumentError, attempt
-from .results import ModelInfo, Verification
+from .enums import LivenessPolicy
+from .errors import InvalidArgumentError, NotLiveError, attempt
+from .liveness import LivenessLimits, set_policy
+from .results import LivenessSummary, ModelInfo, Verification
 
 
 class Model(Handle):
@@ -118,9 +121,22 @@ def _load_options(manifest: str | None, allowed_ids: Sequence[str] | None,
     return made
 
 
-def verify_options(fmr: float | None, threshold: float | None, aligned: bool,
-                   extrapolate: bool) -> _abi.fm_verify_options:
+def verify_options(fmr: float | None, threshold: float | None, aligned: bool, extrapolate: bool,
+                   liveness: LivenessPolicy | str | None = None,
+                   liveness_limits: LivenessLimits | None = None) -> _abi.fm_verify_options:
     if fmr is not None and threshold is not None:
         raise InvalidArgumentError("both an fmr and a threshold are given")
-    return options(_abi.fm_verify_options, fmr=fmr, threshold=threshold, use_threshold=threshold is not None,
+    made = options(_abi.fm_verify_options, fmr=fmr, threshold=threshold, use_threshold=threshold is not None,
                    aligned=aligned, extrapolate=extrapolate)
+    set_policy(made, liveness, liveness_limits)
+    return made
+
+
+@contextlib.contextmanager
+def not_live_told(out: Any) -> Iterator[None]:
+    """What a decision that asks for liveness says when it refuses, where its answer has it."""
+    try:
+        yield
+    except NotLiveError as error:
+        error.liveness = read(LivenessSummary, out.liveness)
+        raise

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import _abi
-from .enums import FindingKind, Metric, ModelFamily, ModelKind, PixelFormat, Refusal
+from .enums import FindingKind, LivenessReason, LivenessVerdict, Metric, ModelFamily, ModelKind, PixelFormat, Refusal
 
 Point = tuple[float, float]
 _ADDED: dict[str, Any] = {"of_struct": False}
@@ -112,6 +112,49 @@ class ModelInfo:
 
 
 @dataclass(frozen=True)
+class LivenessSummary:
+    """What a decision tells about liveness."""
+    verdict: LivenessVerdict
+    reason: LivenessReason
+    score: float
+
+
+@dataclass(frozen=True)
+class LivenessResult:
+    """What was found in one frame."""
+    verdict: LivenessVerdict
+    reason: LivenessReason
+    score: float
+    apcer: float
+    bpcer: float
+    live_threshold: float
+    spoof_threshold: float
+    value: float
+    limit: float
+    quality: float
+    face_count: int
+    face: Face
+
+
+@dataclass(frozen=True)
+class LivenessFusion:
+    """What the frames of an attempt say together."""
+    verdict: LivenessVerdict
+    reason: LivenessReason
+    score: float
+    apcer: float
+    bpcer: float
+    live_threshold: float
+    spoof_threshold: float
+    decided: bool
+    frames: int
+    used: int
+    unusable: int
+    stills: int
+    other_faces: int
+
+
+@dataclass(frozen=True)
 class Verification:
     """A decision, 1:1, and what it rests on. True where it is a match."""
     match: bool
@@ -124,6 +167,7 @@ class Verification:
     threshold_fmr_low: float
     threshold_fmr_high: float
     threshold_fnmr: float
+    liveness: LivenessSummary
 
     def __bool__(self) -> bool:
         return self.match
@@ -166,6 +210,7 @@ class Enrollment:
     templates: int
     face_count: int
     face: Face
+    liveness: LivenessSummary
 
 
 @dataclass(frozen=True)
@@ -186,6 +231,7 @@ class Identification:
     identities: int
     face_count: int
     face: Face
+    liveness: LivenessSummary
     matches: tuple[Match, ...] = field(metadata=_ADDED)
 
     @property
@@ -303,5 +349,6 @@ STRUCTS: dict[type[Any], type[Any]] = {
     Template: _abi.fm_template, Enrollment: _abi.fm_enrollment, Match: _abi.fm_match,
     Identification: _abi.fm_identification, Transfer: _abi.fm_transfer, PairsReport: _abi.fm_pairs_report,
     Rate: _abi.fm_rate, OperatingPoint: _abi.fm_operating_point, EvaluationReport: _abi.fm_evaluation_report,
-    Finding: _abi.fm_finding, TrainingStep: _abi.fm_training_step, TrainingStats: _abi.fm_training_stats,
+    LivenessSummary: _abi.fm_liveness_summary, LivenessResult: _abi.fm_liveness_result,
+    LivenessFusion: _abi.fm_liveness_fusion, Finding: _abi.fm_finding, TrainingStep: _abi.fm_training_step, TrainingStats: _abi.fm_training_stats,
 }

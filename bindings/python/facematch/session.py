@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from . import _abi
 from ._convert import Floats, choice, floats, options, pointer, read, sized
 from ._handle import ConfinedHandle, new
-from .enums import Precision, Selection, Status
+from .enums import LivenessPolicy, Precision, Selection, Status
 from .errors import NotFoundError, RefusedError, attempt
 from .image import Image, ImageLike, all_shown, shown
-from .model import Model, verify_options
-from .results import Face, GateReport, Quality, Verification
+from .liveness import LivenessLimits
+from .model import Model, not_live_told, verify_options
+from .results import Face, GateReport, LivenessResult, Quality, Verification
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,8 @@ class Session(ConfinedHandle):
     _free = "fm_session_free"
     _name = "session"
 
-    def __init__(self, embedder: Model | None = None, detector: Model | None = None, *,
-                 precision: Precision | str | None = None, threads: int | None = None, flip: bool = False,
+    def __init__(self, embedder: Model | None = None, detector: Model | None = None,
+                 liveness: Model | None = None, *, precision: Precision | str | None = None, threads: int | None = None, flip: bool = False,
                  min_face_px: int | None = None, max_faces: int | None = None,
                  selection: Selection | str | None = None, min_score: float | None = None) -> None:
         made = options(_abi.fm_session_options, threads=threads, flip=flip, min_face_px=min_face_px,
@@ -68,9 +69,11 @@ class Session(ConfinedHandle):
                        precision=None if precision is None else choice(Precision, precision, "precision"),
                        selection=None if selection is None else choice(Selection, selection, "selection"))
         out = new(_abi.fm_session)
-        with used(embedder) as first, used(detector) as second:
+        with used(embedder) as first, used(detector) as second, used(liveness) as third:
             if second is not None:
                 made.detector = second
+            if third is not None:
+                made.liveness = third
             attempt("fm_session_create", ctypes.byref(out), first, ctypes.byref(made))
         self._adopt(out)
         self._dim = embedder.dim if embedder else 0
@@ -140,12 +143,36 @@ class Session(ConfinedHandle):
             attempt("fm_embed_aligned", session, photos, len(crops), floats(out), out.size)
         return out
 
+    def liveness(self, image: ImageLike, face: Face | None = None,
+                 limits: LivenessLimits | None = None) -> LivenessResult:
+        """Is this face live? The image is the whole frame: what is around the face counts."""
+        made = (limits or LivenessLimits())._struct()
+        out = sized(_abi.fm_liveness_result)
+        with shown(image) as photo, self._use() as session:
+            attempt("fm_liveness", session, photo, given(face), ctypes.byref(made), ctypes.byref(out))
+        return read(LivenessResult, out)
+
+    def liveness_batch(self, images: Sequence[ImageLike],
+                       limits: LivenessLimits | None = None) -> list[LivenessResult | None]:
+        """One face of each of several frames, in shared forward passes; None where there is none."""
+        made = (limits or LivenessLimits())._struct()
+        out = (_abi.fm_liveness_result * len(images))()
+        for one in out:
+            one.struct_size = ctypes.sizeof(one)
+        statuses = np.zeros(len(images), np.int32)
+        with all_shown(images) as photos, self._use() as session:
+            attempt("fm_liveness_batch", session, photos, len(images), None, ctypes.byref(made), out,
+                    ctypes.sizeof(_abi.fm_liveness_result), pointer(statuses, ctypes.c_int32))
+        return [read(LivenessResult, one) if status == Status.OK else None for one, status in zip(out, statuses)]
+
     def verify(self, a: ImageLike, b: ImageLike, *, fmr: float | None = None, threshold: float | None = None,
-               aligned: bool = False, extrapolate: bool = False) -> Verification:
-        """Are two photographs of one person? At the false match rate `fmr` (1e-4), or a threshold of your own."""
-        made = verify_options(fmr, threshold, aligned, extrapolate)
+               aligned: bool = False, extrapolate: bool = False,
+               liveness: LivenessPolicy | str | None = None, liveness_limits: LivenessLimits | None = None) -> Verification:
+        """Are two photographs of one person? At the false match rate `fmr` (1e-4), or a threshold of your own.
+        Liveness is that of the second."""
+        made = verify_options(fmr, threshold, aligned, extrapolate, liveness, liveness_limits)
         out = sized(_abi.fm_verification)
-        with shown(a) as first, shown(b) as second, self._use() as session:
+        with shown(a) as first, shown(b) as second, self._use() as session, not_live_told(out):
             attempt("fm_verify", session, first, second, ctypes.byref(made), ctypes.byref(out))
         return read(Verification, out)
 

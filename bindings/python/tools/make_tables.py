@@ -5,6 +5,8 @@ say:
 
 Run it after every change to include/facematch.
 """
+from __future__ import annotations
+
 import argparse
 import os
 import re

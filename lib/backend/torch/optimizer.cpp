@@ -1,5 +1,6 @@
 #include "backend/torch/optimizer.h"
 
+#include <c10/core/GradMode.h>
 #include <cmath>
 
 namespace fm
@@ -44,7 +45,7 @@ void Optimizer::adagrad(Weight &weight, const at::Tensor &gradient, double rate)
 
 void Optimizer::step(double rate)
 {
-    at::NoGradGuard no_gradient;
+    c10::NoGradGuard no_gradient;
     int64_t step = steps_.add_(1).item<int64_t>();
     for (Weight &weight : weights_) {
         at::Tensor gradient = weight.value.grad();

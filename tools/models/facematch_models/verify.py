@@ -39,6 +39,8 @@ def _run_problems(path: Path, manifest: dict[str, Any]) -> list[str]:
                 return _embedder_problems(module, manifest)
             if manifest["kind"] == "detector" and manifest["detector"]["type"] == "mtcnn":
                 return _mtcnn_problems(module)
+            if manifest["kind"] == "liveness":
+                return _liveness_problems(module, manifest)
             return []
     except (RuntimeError, AttributeError) as error:
         return [f"the net does not run: {str(error).strip().splitlines()[-1]}"]
@@ -62,6 +64,18 @@ def _mtcnn_problems(module: Any) -> list[str]:
         found += _shape_problems("pnet", module.pnet, (2, 3, *size), (2, 5, *cells))
     found += _shape_problems("rnet", module.rnet, (2, 3, 24, 24), (2, 5))
     found += _shape_problems("onet", module.onet, (2, 3, 48, 48), (2, 15))
+    return found
+
+
+def _liveness_problems(module: Any, manifest: dict[str, Any]) -> list[str]:
+    found = []
+    for net in manifest["liveness"]["nets"]:
+        size = net.get("input", manifest["input"])
+        part = getattr(module, net["part"]) if net["part"] else module
+        found += [text for n in (1, 3)
+                  for text in _shape_problems(net["part"] or "the net", part,
+                                              (n, 3, size["height"], size["width"]),
+                                              (n, manifest["liveness"]["classes"]))]
     return found
 
 

@@ -129,6 +129,13 @@ class LocallyConnected(unittest.TestCase):
             x = torch.randn(2, 3, 13, 13)
             self.assertLess((layer(x) - conv(x)).abs().max().item(), 1e-5)
 
+    def test_begins_with_one_weight_for_all_places(self):
+        layer = trainable.LocallyConnected2d(3, 4, 13, 5, stride=2)
+        shake(layer)
+        layer.initialize()
+        self.assertTrue(torch.equal(layer.weight, layer.weight[:1].expand_as(layer.weight)))
+        self.assertGreater(layer.weight.std().item(), 0)
+
 
 class InceptionResnetV1(unittest.TestCase):
     def setUp(self):

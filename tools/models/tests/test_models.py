@@ -185,10 +185,11 @@ class Archives(unittest.TestCase):
     def test_verify_finds_nothing(self):
         helpers.import_torch()
         for name in catalog.RECIPES:
-            path = helpers.archive_path(name)
-            self.assertEqual(verify.problems(path), [], name)
-            self.assertFalse([record for record in archive.read_records(path)
-                              if record.endswith(".debug_pkl")], name)
+            with self.subTest(name):
+                path = helpers.archive_path(name)
+                self.assertEqual(verify.problems(path), [])
+                self.assertFalse([record for record in archive.read_records(path)
+                                  if record.endswith(".debug_pkl")])
 
     def test_a_second_build_has_nothing_to_do_and_a_forced_one_gives_the_same_bytes(self):
         helpers.import_torch()
