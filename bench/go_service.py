@@ -25,10 +25,12 @@ PHOTOS = ("biden.jpg", "obama.jpg", "obama2.jpg", "obama3.jpg")
 
 LUA = """
 local photos = {}
-for name in string.gmatch(os.getenv("PHOTOS"), "[^ ]+") do
-    local file = assert(io.open(name, "rb"))
-    photos[#photos + 1] = wrk.format("POST", "/identify", {["Content-Type"] = "image/jpeg"}, file:read("*a"))
-    file:close()
+function init()
+    for name in string.gmatch(os.getenv("PHOTOS"), "[^ ]+") do
+        local file = assert(io.open(name, "rb"))
+        photos[#photos + 1] = wrk.format("POST", "/identify", {["Content-Type"] = "image/jpeg"}, file:read("*a"))
+        file:close()
+    end
 end
 local sent = 0
 function request()
@@ -48,11 +50,6 @@ def environment(build):
 
 
 def build_service(build, folder):
-    """With the library of the build, whose pkg-config file tests/go/run.sh makes alike."""
-    (build / "go").mkdir(exist_ok=True)
-    (build / "go" / "facematch.pc").write_text(
-        f"Name: facematch\nDescription: that of the build\nVersion: 0\nLibs: -L{build}/lib -lfacematch\n"
-        f"Cflags: -I{ROOT}/include\n", encoding="ascii")
     program = folder / "service"
     subprocess.run([ROOT / "bindings/go/tools/go.sh", "build", "-o", program, "."], cwd=ROOT / "examples/go/service",
                    env=environment(build), check=True)

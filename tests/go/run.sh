@@ -12,15 +12,7 @@ staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-# At a fixed path, since Go's cache goes by the flags.
 mkdir -p "$build/go/fake"
-cat >"$build/go/facematch.pc" <<EOF
-Name: facematch
-Description: that of the build
-Version: 0
-Libs: -L$build/lib -lfacematch
-Cflags: -I$root/include
-EOF
 ln -sfn "$build"/lib/libfacematch_fake.so.0.? "$build/go/fake/$(basename "$build"/lib/libfacematch.so.0.?)"
 export PKG_CONFIG_PATH=$build/go LD_LIBRARY_PATH=$build/lib
 
