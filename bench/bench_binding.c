@@ -4,11 +4,11 @@
  *
  * CROPS are 32 pictures of the model's input size, RGB, one after the other. For each line read it
  * prints the milliseconds from pixels to embeddings, and the first float for comparison. */
+#include "bench.h"
 #include <facematch/facematch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { BATCH = 32 };
 
@@ -23,23 +23,15 @@ typedef struct bench {
     fm_error err;
 } bench;
 
-static void require(bench *b, fm_status status)
-{
-    if (status == FM_OK)
-        return;
-    fprintf(stderr, "%s\n", b->err.message);
-    exit(2);
-}
-
 static void open_all(bench *b, const char *model, const char *crops)
 {
     fm_model_info info;
     FILE *file = fopen(crops, "rb");
     memset(&info, 0, sizeof info);
     info.struct_size = sizeof info;
-    require(b, fm_model_load(&b->model, model, NULL, &b->err));
-    require(b, fm_model_describe(b->model, &info, &b->err));
-    require(b, fm_session_create(&b->session, b->model, NULL, &b->err));
+    require(fm_model_load(&b->model, model, NULL, &b->err), &b->err);
+    require(fm_model_describe(b->model, &info, &b->err), &b->err);
+    require(fm_session_create(&b->session, b->model, NULL, &b->err), &b->err);
     b->width = info.input_width_px;
     b->height = info.input_height_px;
     b->dim = (size_t)info.dim;
@@ -57,19 +49,14 @@ static void embed(bench *b)
 {
     fm_image *images[BATCH];
     for (size_t i = 0; i < BATCH; i++)
-        require(b, fm_image_from_pixels(&images[i], b->pixels + i * b->size, b->size, b->width,
-                                        b->height, 0, FM_PIXEL_RGB8, &b->err));
-    require(b, fm_embed_aligned(b->session, (const fm_image *const *)images, BATCH, b->out,
-                                BATCH * b->dim, &b->err));
+        require(fm_image_from_pixels(&images[i], b->pixels + i * b->size, b->size, b->width,
+                                     b->height, 0, FM_PIXEL_RGB8, &b->err),
+                &b->err);
+    require(fm_embed_aligned(b->session, (const fm_image *const *)images, BATCH, b->out,
+                             BATCH * b->dim, &b->err),
+            &b->err);
     for (size_t i = 0; i < BATCH; i++)
         fm_image_free(images[i]);
-}
-
-static double now_ms(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
 int main(int argc, char **argv)
@@ -83,10 +70,10 @@ int main(int argc, char **argv)
     }
     open_all(&b, argv[1], argv[2]);
     for (int c = getchar(); c != EOF; c = getchar()) {
-        double started = now_ms(CLOCK_MONOTONIC), cpu = now_ms(CLOCK_PROCESS_CPUTIME_ID);
+        double started = now_ms(), cpu = cpu_ms();
         embed(&b);
-        cpu = now_ms(CLOCK_PROCESS_CPUTIME_ID) - cpu;
-        printf("%.6f %.6f %a\n", now_ms(CLOCK_MONOTONIC) - started, cpu, (double)b.out[0]);
+        cpu = cpu_ms() - cpu;
+        printf("%.6f %.6f %a\n", now_ms() - started, cpu, (double)b.out[0]);
         fflush(stdout);
     }
     fm_session_free(b.session);

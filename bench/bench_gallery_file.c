@@ -7,6 +7,7 @@
  * Linked with the fake backend: no network is run here. The file is made by the library and filled
  * through SQLite in one transaction: a million acknowledged enrolments would take a million flushes
  * of the disk. Resident memory is that of the whole process. */
+#include "bench.h"
 #include <facematch/facematch.h>
 #include <math.h>
 #include <sqlite3.h>
@@ -14,25 +15,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { MAX_DIM = 4096, ENROLMENTS = 50, REMOVALS = 5 };
-
-static double now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
-
-static void require(fm_status status, const fm_error *err)
-{
-    if (status == FM_OK)
-        return;
-    fprintf(stderr, "%s: %s\n", fm_status_name(status), err->message);
-    exit(2);
-}
 
 static fm_model *load_model(int dim)
 {
@@ -149,14 +134,6 @@ static double resident_mib(void)
     if (file)
         fclose(file);
     return (double)pages * (double)sysconf(_SC_PAGESIZE) / 1048576;
-}
-
-/* Processor time of the process: what a machine that is busy with other things leaves unchanged. */
-static double cpu_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
 static int by_value(const void *a, const void *b)

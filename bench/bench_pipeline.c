@@ -5,12 +5,12 @@
  * Prints one JSON object per embedder: the median and 95th percentile in milliseconds of
  * fm_image_load_memory + fm_embed over the photographs (each taken twice, in turn with the other
  * steps, after a warm-up), and per face of a batch of 32 in float32 and bfloat16. */
+#include "bench.h"
 #include <facematch/facematch.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { BATCH = 32, BATCH_RUNS = 15, WARM_UP = 10, ROUNDS = 2, MAX_DIM = 65536 };
 
@@ -18,21 +18,6 @@ typedef struct photo {
     unsigned char *bytes;
     size_t size;
 } photo;
-
-static double now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
-
-static void require(fm_status status, const fm_error *err)
-{
-    if (status == FM_OK)
-        return;
-    fprintf(stderr, "%s: %s\n", fm_status_name(status), err->message);
-    exit(2);
-}
 
 static photo read_photo(const char *path)
 {

@@ -18,7 +18,7 @@ import sys
 from PIL import Image, ImageFilter
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tests/real"))
-from lfw_open_set import NOT_FOUND, OK, REFUSED, Library, Protocol, Report, each  # noqa: E402
+from lfw_open_set import NOT_FOUND, OK, REFUSED, Library, Protocol, each, new_report  # noqa: E402
 
 RGB8 = 1
 
@@ -56,7 +56,7 @@ def image_of(lib, photo):
 def try_step(lib, photo, other, threshold):
     """(reason, does it still match?)"""
     image, buffer = image_of(lib, photo)
-    report, vector = Report(struct_size=C.sizeof(Report)), (C.c_float * lib.dim)()
+    report, vector = new_report(), (C.c_float * lib.dim)()
     lib.call("fm_gate_check", lib.session(), image, None, C.byref(report),
              expected=(OK, NOT_FOUND, REFUSED))
     status = lib.call("fm_embed", lib.session(), image, None, vector, C.c_size_t(lib.dim), None,

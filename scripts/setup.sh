@@ -27,10 +27,7 @@ fi
 say "building models in $models"
 PYTHONPATH=tools/models .venv/bin/python -m facematch_models build mtcnn dlib-resnet-v1 \
     mobilefacenet fast default accurate --out "$models"
-# Not every network lets GitHub through, and only liveness needs these weights.
-PYTHONPATH=tools/models .venv/bin/python -m facematch_models build minifasnet --out "$models" ||
-    say "no liveness model: --liveness needs minifasnet, see docs/liveness.md"
 # From GitHub, which not every network lets through; MINIFASNET_WEIGHTS names a folder with copies.
 PYTHONPATH=tools/models .venv/bin/python -m facematch_models build minifasnet --out "$models" \
     ${MINIFASNET_WEIGHTS:+--from "$MINIFASNET_WEIGHTS"} ||
-    say "without minifasnet: liveness cannot be checked until it is built"
+    say "without minifasnet: liveness cannot be checked until it is built (docs/liveness.md)"

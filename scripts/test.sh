@@ -3,6 +3,10 @@
 # photographs. Tests on data/lfw and its neighbours skip, and say so, where FACEMATCH_DATA is absent.
 . "$(dirname "$0")/common.sh"
 need_packages valgrind binutils chromium abigail-tools clang go=golang-go
+export FACEMATCH_DATA=${FACEMATCH_DATA:-$root/../shared/data}
+if [ -d "$FACEMATCH_DATA/weights" ]; then
+    export MINIFASNET_WEIGHTS=${MINIFASNET_WEIGHTS:-$FACEMATCH_DATA/weights}
+fi
 scripts/setup.sh
 make_test_venv
 if [ ! -d build/node/node_modules/axe-core ]; then
@@ -10,7 +14,6 @@ if [ ! -d build/node/node_modules/axe-core ]; then
 fi
 fetch_photos
 export FACEMATCH_MODELS=$models FACEMATCH_PHOTOS=$photos
-export FACEMATCH_DATA=${FACEMATCH_DATA:-$root/../shared/data}
 
 for preset in asan tsan-core; do
     say "building with $preset"

@@ -124,13 +124,13 @@ refuses abi "a parameter of another type"
 edit "$header/evaluate.h" 's/(    double threshold; [^\n]*\n)/$1    double added;\n/'
 edit "$layout" 's/(    FIELD\(fm_pairs_report, accuracy\);)/    FIELD(fm_pairs_report, added);\n$1/'
 passes "a field at the end of a struct that grows"
-edit "$header/compare.h" 's/(    \/\* --- 0.1 ends here[^\n]*\n\} fm_verify_options;)/    int32_t added;\n$1/'
-edit "$layout" 's/(    FIELD\(fm_verify_options, aligned\);)/    FIELD(fm_verify_options, added);\n$1/'
+edit "$header/version.h" 's/(    \/\* --- 0.1 ends here[^\n]*\n\} fm_build_info;)/    int32_t added;\n$1/'
+edit "$layout" 's/(    FIELD\(fm_build_info, bfloat16\);)/    FIELD(fm_build_info, added);\n$1/'
 refuses abi "a field in the padding of the old struct"
 edit "$header/face.h" 's/(\n\} fm_face;)/\n    float added;$1/'
 edit "$layout" 's/(    FIELD\(fm_face, points\);)/    FIELD(fm_face, added);\n$1/'
 refuses abi "a field at the end of a struct that never grows"
-edit "$header/status.h" 's/(FM_E_REFUSED = -19)/$1,\n    FM_E_ADDED = -20/'
+edit "$header/status.h" 's/(FM_E_REFUSED = -19)/$1,\n    FM_E_ADDED = -99/'
 edit "$layout" 's/(    CONSTANT\(FM_E_REFUSED\);)/$1\n    CONSTANT(FM_E_ADDED);/'
 passes "a new constant"
 exit $failed

@@ -24,49 +24,19 @@ import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from c_structs import abi  # noqa: E402
+
 OK, NOT_FOUND, REFUSED = 0, -5, -19
 SKIPPED = 77
 MOST_STRANGERS_ACCEPTED = 0.02
 LEAST_DUPLICATES_REFUSED = 0.85
 BATCH = 1000
+FIGURES = [name for name, _ in abi.fm_face_quality._fields_ if name != "reserved"]
 
 
-class Error(C.Structure):
-    _fields_ = [("struct_size", C.c_uint32), ("status", C.c_int32), ("message", C.c_char * 256)]
-
-
-class SessionOptions(C.Structure):
-    _fields_ = [("struct_size", C.c_uint32), ("precision", C.c_int32), ("detector", C.c_void_p),
-                ("threads", C.c_int32), ("flip", C.c_int32), ("min_face_px", C.c_int32),
-                ("max_faces", C.c_int32), ("selection", C.c_int32), ("min_score", C.c_float)]
-
-
-class Face(C.Structure):
-    _fields_ = [("x", C.c_float), ("y", C.c_float), ("width", C.c_float), ("height", C.c_float),
-                ("score", C.c_float), ("points", C.c_float * 10)]
-
-
-class Quality(C.Structure):
-    FIGURES = ("quality", "size_px", "eye_distance_px", "score", "sharpness", "brightness",
-               "clipped", "yaw_deg", "pitch_deg", "roll_deg")
-    _fields_ = [(name, C.c_float) for name in FIGURES] + [("reserved", C.c_float * 2)]
-
-
-class Report(C.Structure):
-    _fields_ = [("struct_size", C.c_uint32), ("reason", C.c_int32), ("value", C.c_float),
-                ("limit", C.c_float), ("face_count", C.c_int32), ("face", Face),
-                ("quality", Quality), ("other_id", C.c_char * 256)]
-
-
-class EnrollOptions(C.Structure):
-    _fields_ = [("struct_size", C.c_uint32), ("aligned", C.c_int32), ("display_name", C.c_char_p),
-                ("metadata_json", C.c_char_p), ("label", C.c_char_p), ("has_quality", C.c_int32),
-                ("quality", C.c_float), ("gate", C.c_void_p), ("report", C.POINTER(Report))]
-
-
-class Match(C.Structure):
-    _fields_ = [("id", C.c_char * 256), ("fmr", C.c_double), ("template_id", C.c_int64),
-                ("score", C.c_float), ("rank", C.c_int32)]
+def new_report():
+    return abi.fm_gate_report(struct_size=C.sizeof(abi.fm_gate_report))
 
 
 class Library:
@@ -83,7 +53,7 @@ class Library:
         self.threads = threading.local()
 
     def call(self, name, *args, expected=(OK,)):
-        err = Error(C.sizeof(Error), 0, b"")
+        err = abi.fm_error(C.sizeof(abi.fm_error))
         status = getattr(self.lib, name)(*args, C.byref(err))
         if status not in expected:
             raise RuntimeError(f"{name}: {err.message.decode()}")
@@ -97,9 +67,9 @@ class Library:
     def session(self):
         """One for each thread."""
         if not hasattr(self.threads, "session"):
-            session, options = C.c_void_p(), SessionOptions()
+            session, options = C.c_void_p(), abi.fm_session_options()
             self.lib.fm_session_options_init(C.byref(options), C.sizeof(options))
-            options.detector = self.detector
+            options.detector = C.cast(self.detector, C.POINTER(abi.fm_model))
             self.call("fm_session_create", C.byref(session), self.embedder, C.byref(options))
             self.threads.session = session
         return self.threads.session
@@ -122,7 +92,7 @@ class Library:
 
     def judge(self, path):
         """What the default gate says about a photograph."""
-        image, report = self.image(path), Report(struct_size=C.sizeof(Report))
+        image, report = self.image(path), new_report()
         self.call("fm_gate_check", self.session(), image, None, C.byref(report),
                   expected=(OK, NOT_FOUND, REFUSED))
         self.lib.fm_image_free(image)
@@ -139,8 +109,8 @@ class Library:
 
     def enroll(self, gallery, name, path):
         """Enrol a photograph through the default gate."""
-        image, options = self.image(path), EnrollOptions()
-        report = Report(struct_size=C.sizeof(Report))
+        image, options = self.image(path), abi.fm_enroll_options()
+        report = new_report()
         self.lib.fm_enroll_options_init(C.byref(options), C.sizeof(options))
         options.report = C.pointer(report)
         self.call("fm_gallery_enroll", gallery, self.session(), name.encode(), image,
@@ -156,7 +126,7 @@ class Library:
             queries = (C.c_float * (len(some) * self.dim))()
             for i, vector in enumerate(some):
                 queries[i * self.dim:(i + 1) * self.dim] = vector
-            matches, counts = (Match * len(some))(), (C.c_size_t * len(some))()
+            matches, counts = (abi.fm_match * len(some))(), (C.c_size_t * len(some))()
             self.call("fm_gallery_search", gallery, queries, C.c_size_t(len(some)),
                       C.c_size_t(self.dim), None, matches, C.c_size_t(1), counts, None)
             answers += [m.id.decode() if n else None for m, n in zip(matches, counts)]
@@ -246,7 +216,7 @@ def gate_figures(lib, photos):
     reports = each(lib.judge, photos)
     return {"photographs": len(reports),
             "reasons": dict(collections.Counter(map(lib.reason, reports))),
-            "percentiles": {f: percentiles(reports, f) for f in Quality.FIGURES}}
+            "percentiles": {f: percentiles(reports, f) for f in FIGURES}}
 
 
 def main():

@@ -18,23 +18,10 @@ except ImportError as error:
     print(f"skipped: {error}")
     sys.exit(77)
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from c_structs import abi  # noqa: E402
+
 LIMIT = -12
-
-
-class Error(C.Structure):
-    _fields_ = [("struct_size", C.c_uint32), ("status", C.c_int32), ("message", C.c_char * 256)]
-
-
-class Rate(C.Structure):
-    _fields_ = [("value", C.c_double), ("low", C.c_double), ("high", C.c_double),
-                ("hits", C.c_int64), ("trials", C.c_int64)]
-
-
-class Point(C.Structure):
-    _fields_ = [("struct_size", C.c_uint32), ("threshold", C.c_float), ("fmr", Rate),
-                ("fnmr", Rate)]
-
-
 CURVE_POINT = numpy.dtype([("fmr", "f8"), ("fnmr", "f8"), ("threshold", "f4"), ("reserved", "f4")])
 
 
@@ -55,7 +42,7 @@ class Evaluation:
         return array.ctypes.data_as(C.c_void_p)
 
     def call(self, name, *args, expected=(0,)):
-        error = Error(C.sizeof(Error), 0, b"")
+        error = abi.fm_error(C.sizeof(abi.fm_error))
         status = getattr(self.lib, name)(*args, C.byref(error))
         if status not in expected:
             raise RuntimeError(f"{name}: {error.message.decode()}")
@@ -68,7 +55,7 @@ class Evaluation:
         return points[:count.value]
 
     def point(self, name, at, expected=(0,)):
-        point = Point(struct_size=C.sizeof(Point))
+        point = abi.fm_operating_point(struct_size=C.sizeof(abi.fm_operating_point))
         status = self.call(name, self.handle, at, C.byref(point), expected=expected)
         return point if status == 0 else None
 

@@ -19,6 +19,9 @@ import unittest
 
 from postgres_servers import Servers, Unavailable, packages
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from c_structs import abi  # noqa: E402
+
 OK, SKIPPED, READ_ONLY = 0, 77, 3
 SHARDS, DIM, K = 3, 128, 5
 KILLS, PATIENCE_S = 20, 60
@@ -29,26 +32,6 @@ MODEL = (b'FMFAKE1\n{"format":1,"name":"store","kind":"embedder","family":"softm
          b'"source":"test","license":"none","training_data":"none"}')
 
 options = servers = library = None  # set by main
-
-
-class Error(C.Structure):
-    _fields_ = [("struct_size", C.c_uint32), ("status", C.c_int32), ("message", C.c_char * 256)]
-
-
-class GalleryOptions(C.Structure):
-    _fields_ = [("struct_size", C.c_uint32), ("mode", C.c_int32), ("timeout_ms", C.c_int32),
-                ("threads", C.c_int32), ("index", C.c_int32), ("reserved", C.c_int32),
-                ("key", C.c_void_p)]
-
-
-class IdentifyOptions(C.Structure):
-    _fields_ = [("struct_size", C.c_uint32), ("use_threshold", C.c_int32), ("fpir", C.c_double),
-                ("threshold", C.c_float), ("aligned", C.c_int32), ("score", C.c_int32)]
-
-
-class Match(C.Structure):
-    _fields_ = [("id", C.c_char * 256), ("fmr", C.c_double), ("template_id", C.c_int64),
-                ("score", C.c_float), ("rank", C.c_int32)]
 
 
 class Failed(Exception):
@@ -66,7 +49,7 @@ class Library:
         self.call("fm_model_load_memory", C.byref(self.model), MODEL, C.c_size_t(len(MODEL)), None)
 
     def call(self, name, *arguments):
-        error = Error(C.sizeof(Error), 0, b"")
+        error = abi.fm_error(C.sizeof(abi.fm_error))
         status = getattr(self.lib, name)(*arguments, C.byref(error))
         if status != OK:
             raise Failed(status, error.message.decode())
@@ -74,7 +57,7 @@ class Library:
 
 class Gallery:
     def __init__(self, uri, mode=0, index=0):
-        self.handle, how = C.c_void_p(), GalleryOptions()
+        self.handle, how = C.c_void_p(), abi.fm_gallery_options()
         library.lib.fm_gallery_options_init(C.byref(how), C.sizeof(how))
         how.mode, how.index = mode or how.mode, index
         library.call("fm_gallery_open", C.byref(self.handle), uri.encode(), library.model,
@@ -101,11 +84,11 @@ class Gallery:
 
     def search(self, vectors, rule=1):
         """For each vector the best K, whatever their score: [(id, score, template_id)]."""
-        how = IdentifyOptions()
+        how = abi.fm_identify_options()
         library.lib.fm_identify_options_init(C.byref(how), C.sizeof(how))
         how.use_threshold, how.threshold, how.score = 1, -2, rule
         queries = (C.c_float * (len(vectors) * DIM))(*(x for v in vectors for x in v))
-        matches, counts = (Match * (len(vectors) * K))(), (C.c_size_t * len(vectors))()
+        matches, counts = (abi.fm_match * (len(vectors) * K))(), (C.c_size_t * len(vectors))()
         library.call("fm_gallery_search", self.handle, queries, C.c_size_t(len(vectors)),
                      C.c_size_t(DIM), C.byref(how), matches, C.c_size_t(K), counts, None)
         return [[(m.id.decode(), m.score, m.template_id) for m in matches[i * K:i * K + n]]

@@ -1,4 +1,4 @@
-// Convolutions that add and rectify what they compute, for a network that libtorch has prepared.
+// Networks that libtorch has prepared, with oneDNN's part of them run by oneDNN alone.
 #ifndef FMI_TORCH_FUSE_H
 #define FMI_TORCH_FUSE_H
 
@@ -7,10 +7,10 @@
 namespace fm
 {
 
-// Puts one call of oneDNN in the place of each convolution and of the sum and the relu behind it;
-// what such a call prepares is kept, by the size of its input. The network computes the same:
-// oneDNN has its kernels do all three. libtorch 1.13 has no such form for oneDNN's own layout, and
-// prepares anew at every call.
+// Puts one chain (chain.h) in the place of each stretch of convolutions, pools, sums and
+// rectifiers. The network computes the same. libtorch 1.13 prepares every one of them anew at every
+// call, which takes a network a seventh of its time or more, and has no form of a convolution that
+// also adds and rectifies for oneDNN's own layout.
 void fuse(torch::jit::Graph &graph);
 
 } // namespace fm

@@ -44,6 +44,17 @@ enum { DIM = 16, PHOTO_WIDTH = 320, PHOTO_HEIGHT = 240, FACE_SIZE = 80 };
     "\"detector\":{\"type\":\"mtcnn\",\"thresholds\":[0.6,0.7,0.7],\"nms\":[0.5,0.7,0.7],"         \
     "\"factor\":0.709,\"cell\":12,\"stride\":2}}"
 
+/* Live is what has much blue around; see lib/backend/fake.h. */
+#define LIVENESS                                                                                   \
+    MANIFEST_HEAD("liveness")                                                                      \
+    "\"kind\":\"liveness\",\"input\":{\"width\":40,\"height\":40,\"order\":\"BGR\","               \
+    "\"mean\":[0,0,0],\"std\":[1,1,1]},\"liveness\":{\"classes\":3,\"live\":1,"                    \
+    "\"output\":\"logits\",\"nets\":[{\"part\":\"near\",\"scale\":2},"                             \
+    "{\"part\":\"far\",\"scale\":3}]},\"calibration\":{\"dataset\":\"drawn\",\"attacks\":1000,"    \
+    "\"live\":1000,\"points\":[{\"score\":0,\"apcer\":1,\"bpcer\":0},"                             \
+    "{\"score\":0.3,\"apcer\":0.2,\"bpcer\":0.05},{\"score\":0.6,\"apcer\":0.05,\"bpcer\":0.2},"   \
+    "{\"score\":0.9,\"apcer\":0,\"bpcer\":0.4}]}}"
+
 /* A folder of its own for every run; files are removed by name, then the folder. */
 static char test_folder[64];
 

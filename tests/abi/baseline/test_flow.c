@@ -453,6 +453,216 @@ static void test_flow_identification_rate_is_shared_by_the_gallery(void **state)
     fm_gallery_close(gallery);
 }
 
+/* ---- learned metrics ---- */
+
+enum { STRANGERS = 80, SHOTS = 2, VECTORS = STRANGERS * SHOTS };
+
+/* A model whose metric has all its weights alike; calibration is NULL or an object. */
+static fm_model *load_learned(const char *metric, const char *weight, const char *calibration)
+{
+    static char archive[32768];
+    fm_error err = {sizeof err, FM_OK, ""};
+    const char *embedder = MANIFEST_EMBEDDER("127.5,127.5,127.5");
+    fm_model *model = NULL;
+    int n = snprintf(archive, sizeof archive, FAKE_MAGIC MANIFEST_HEAD("learned") "%.*s\"%s\"",
+                     (int)(strlen(embedder) - strlen("\"cosine\"")), embedder, metric);
+    n += snprintf(archive + n, sizeof archive - (size_t)n, ",\"metric_weights\":{\"weights\":[");
+    for (int i = 0; i < DIM; i++)
+        n += snprintf(archive + n, sizeof archive - (size_t)n, i ? ",%s" : "%s", weight);
+    n += snprintf(archive + n, sizeof archive - (size_t)n, "],\"bias\":4}");
+    if (calibration)
+        n += snprintf(archive + n, sizeof archive - (size_t)n, ",\"calibration\":%s", calibration);
+    n += snprintf(archive + n, sizeof archive - (size_t)n, "}");
+    assert_true((size_t)n < sizeof archive);
+    ok(fm_model_load_memory(&model, archive, (size_t)n, NULL, &err));
+    return model;
+}
+
+/* People are spread about; the shots of one lie close together. */
+static void make_vectors(float vectors[VECTORS][DIM])
+{
+    uint32_t random = 3;
+    for (int i = 0; i < VECTORS; i++)
+        for (int k = 0; k < DIM; k++) {
+            random = random * 1664525u + 1013904223u;
+            vectors[i][k] = (float)(random >> 8) / 0x1p23f - 1;
+            if (i % SHOTS)
+                vectors[i][k] = vectors[i - 1][k] + 0.2f * vectors[i][k];
+        }
+}
+
+static fm_evaluation *compare_all(const fm_model *model, float vectors[VECTORS][DIM])
+{
+    fm_error err = {sizeof err, FM_OK, ""};
+    fm_evaluation *e = NULL;
+    ok(fm_evaluation_new(&e, NULL, &err));
+    for (int i = 0; i < VECTORS; i++)
+        for (int j = 0; j < i; j++) {
+            int32_t a = i / SHOTS, b = j / SHOTS;
+            uint8_t genuine = a == b;
+            float score;
+            ok(fm_compare(model, vectors[i], vectors[j], DIM, &score, &err));
+            ok(fm_evaluation_add(e, &score, &genuine, &a, &b, 1, &err));
+        }
+    return e;
+}
+
+/* The same model with the calibration measured with it; its id stays. */
+static fm_model *calibrated(fm_model *model, const char *metric, const char *weight,
+                            fm_evaluation *e)
+{
+    static char text[16384];
+    fm_error err = {sizeof err, FM_OK, ""};
+    fm_model_info before = {.struct_size = sizeof before}, after = {.struct_size = sizeof after};
+    fm_calibration_options options;
+    ok(fm_model_describe(model, &before, &err));
+    fm_calibration_options_init(&options, sizeof options);
+    options.metric = before.metric;
+    ok(fm_calibrate(e, &options, text, sizeof text, NULL, &err));
+    fm_model *with = load_learned(metric, weight, text);
+    ok(fm_model_describe(with, &after, &err));
+    assert_string_equal(before.id, after.id);
+    fm_model_free(model);
+    return with;
+}
+
+/* Thresholds of rates, as measured on the same comparisons. */
+static void check_rates(const fm_model *model, fm_evaluation *e, float vectors[VECTORS][DIM])
+{
+    fm_error err = {sizeof err, FM_OK, ""};
+    fm_evaluation_report report = {.struct_size = sizeof report};
+    fm_operating_point at = {.struct_size = sizeof at};
+    fm_verify_options options;
+    fm_verification v = {.struct_size = sizeof v};
+    ok(fm_evaluation_describe(e, &report, &err));
+    assert_true(report.eer < 0.01);
+    fm_verify_options_init(&options, sizeof options);
+    for (double fmr = 0.5; fmr > 1e-3; fmr /= 3) {
+        options.fmr = fmr;
+        ok(fm_verify_embeddings(model, vectors[0], vectors[1], DIM, &options, &v, &err));
+        assert_int_equal(v.match, 1);
+        assert_true(v.threshold_fmr <= fmr * 1.001 && v.threshold_fmr > fmr * 0.9);
+        ok(fm_evaluation_at_threshold(e, v.threshold, &at, &err));
+        assert_true(at.fmr.value <= fmr * 1.3 && at.fmr.value > fmr * 0.7);
+        ok(fm_verify_embeddings(model, vectors[0], vectors[2], DIM, &options, &v, &err));
+        assert_true(v.score < 1 && v.fmr > 0);
+    }
+}
+
+/* The gallery's answers are the best of fm_compare, whose first operand it stores. */
+static void check_search(fm_gallery *gallery, const fm_model *model, float vectors[VECTORS][DIM])
+{
+    fm_error err = {sizeof err, FM_OK, ""};
+    fm_identify_options options;
+    fm_identification found = {.struct_size = sizeof found};
+    fm_match match;
+    size_t count = 0;
+    fm_identify_options_init(&options, sizeof options);
+    options.fpir = 0.5;
+    for (int i = 0; i < STRANGERS; i++) {
+        char id[32];
+        float score;
+        snprintf(id, sizeof id, "stranger %d", i);
+        ok(fm_gallery_search(gallery, vectors[SHOTS * i + 1], 1, DIM, &options, &match, 1, &count,
+                             &found, &err));
+        assert_int_equal(count, 1);
+        assert_string_equal(match.id, id);
+        ok(fm_compare(model, vectors[SHOTS * i], vectors[SHOTS * i + 1], DIM, &score, &err));
+        assert_true(match.score == score && score >= found.threshold);
+    }
+}
+
+/* From photographs: verify, enroll, identify, the claim of an identity. */
+static void check_photographs(fm_gallery *gallery, const fm_model *model)
+{
+    fm_error err = {sizeof err, FM_OK, ""};
+    fm_session *session = open_session(model, w.detector);
+    const fm_gate_options gate = {.struct_size = sizeof gate, .another_fpir = -1};
+    fm_verification same = {.struct_size = sizeof same}, other = {.struct_size = sizeof other};
+    fm_verify_options claim;
+    fm_enroll_options enroll;
+    fm_identify_options options;
+    fm_match match;
+    size_t count = 0;
+    fm_verify_options_init(&claim, sizeof claim);
+    claim.fmr = 0.01;
+    ok(fm_verify(session, w.people[0], w.people[0], &claim, &same, &err));
+    ok(fm_verify(session, w.people[0], w.people[1], &claim, &other, &err));
+    assert_int_equal(same.match, 1);
+    assert_true(other.score < same.score);
+    fm_enroll_options_init(&enroll, sizeof enroll);
+    enroll.gate = &gate;
+    ok(fm_gallery_enroll(gallery, session, "anna", w.people[0], &enroll, NULL, &err));
+    fm_identify_options_init(&options, sizeof options);
+    options.use_threshold = 1;
+    options.threshold = same.score;
+    ok(fm_identify(gallery, session, w.people[0], &options, &match, 1, &count, NULL, &err));
+    assert_int_equal(count, 1);
+    assert_string_equal(match.id, "anna");
+    ok(fm_verify_identity(gallery, session, "anna", w.people[0], &claim, &same, &err));
+    assert_int_equal(same.match, 1);
+    claim.use_threshold = 1;
+    claim.threshold = same.score;
+    ok(fm_verify_identity(gallery, session, "anna", w.people[1], &claim, &other, &err));
+    assert_int_equal(other.match, 0);
+    fm_session_free(session);
+}
+
+static void go_through(const char *metric, const char *weight)
+{
+    static float vectors[VECTORS][DIM];
+    fm_error err = {sizeof err, FM_OK, ""};
+    char name[64];
+    fm_model *model = load_learned(metric, weight, NULL);
+    fm_gallery *gallery = NULL;
+    fm_evaluation *e;
+    make_vectors(vectors);
+    e = compare_all(model, vectors);
+    model = calibrated(model, metric, weight, e);
+    check_rates(model, e, vectors);
+    snprintf(name, sizeof name, "%s.fmg", metric);
+    ok(fm_gallery_open(&gallery, test_path(name), model, NULL, &err));
+    for (int i = 0; i < STRANGERS; i++) {
+        char id[32];
+        snprintf(id, sizeof id, "stranger %d", i);
+        ok(fm_gallery_add(gallery, id, vectors[SHOTS * i], DIM, NULL, NULL, &err));
+    }
+    check_search(gallery, model, vectors);
+    check_photographs(gallery, model);
+    fm_gallery_close(gallery);
+    fm_evaluation_free(e);
+    fm_model_free(model);
+}
+
+static void test_flow_siamese_metric(void **state)
+{
+    (void)state;
+    go_through("siamese", "-1.5");
+}
+
+static void test_flow_chi_squared_metric(void **state)
+{
+    (void)state;
+    go_through("weighted_chi_squared", "0.25");
+}
+
+/* Scores under other weights are not comparable: neither are the galleries. */
+static void test_flow_weights_of_a_metric_are_in_the_id(void **state)
+{
+    fm_error err = {sizeof err, FM_OK, ""};
+    fm_model *a = load_learned("siamese", "-1.5", NULL),
+             *b = load_learned("siamese", "-1.25", NULL);
+    fm_gallery *gallery = NULL;
+    (void)state;
+    ok(fm_gallery_open(&gallery, test_path("weights.fmg"), a, NULL, &err));
+    fm_gallery_close(gallery);
+    gallery = NULL;
+    assert_status(fm_gallery_open(&gallery, test_path("weights.fmg"), b, NULL, &err),
+                  FM_E_MODEL_MISMATCH, &err, __LINE__);
+    fm_model_free(a);
+    fm_model_free(b);
+}
+
 /* ---- models ---- */
 
 static fm_status load_with(fm_model **out, const char *archive, fm_model_options *options,
@@ -838,6 +1048,9 @@ int main(void)
         cmocka_unit_test(test_flow_verification_without_a_calibration),
         cmocka_unit_test(test_flow_rate_below_the_calibration),
         cmocka_unit_test(test_flow_identification_rate_is_shared_by_the_gallery),
+        cmocka_unit_test(test_flow_siamese_metric),
+        cmocka_unit_test(test_flow_chi_squared_metric),
+        cmocka_unit_test(test_flow_weights_of_a_metric_are_in_the_id),
         cmocka_unit_test(test_flow_manifest_given_by_the_caller),
         cmocka_unit_test(test_flow_model_id),
         cmocka_unit_test(test_flow_allowed_ids),

@@ -68,14 +68,22 @@ _FACENET_PYTORCH = catalog.Package("pypi", "facenet-pytorch", "2.6.0", "wheel", 
      "29a965963337313068ab335cbc48f4a4facc2e5857756ef7b9ab11e5c1d6b620")))
 
 
+def _cache() -> Path:
+    return Path(os.environ.get("FACEMATCH_MODELS", "models")) / ".cache"
+
+
+def published_weights(name: str) -> dict[str, bytes]:
+    """The files that a model is made from, fetched if need be."""
+    return fetch.weights(catalog.RECIPES[name].package, _cache(), lambda _: None)
+
+
 def facenet_pytorch(name: str, until: str | None = None) -> types.ModuleType:
     """A module of PyPI's facenet-pytorch, fetched if need be, up to a text.
 
     Taken from the wheel, as installing the package would bring a PyTorch of its own. Its other
     imports serve to download weights.
     """
-    cache = Path(os.environ.get("FACEMATCH_MODELS", "models")) / ".cache"
-    text = fetch.weights(_FACENET_PYTORCH, cache, lambda _: None)[name].decode("utf-8")
+    text = fetch.weights(_FACENET_PYTORCH, _cache(), lambda _: None)[name].decode("utf-8")
     lines = text.split(until or "\0")[0].splitlines()
     unwanted = ("import requests", "from requests", "from .utils")
     module = types.ModuleType(name)

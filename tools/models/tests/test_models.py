@@ -128,7 +128,14 @@ def published_mtcnn():
     """facenet-pytorch's own three nets."""
     # the detection pipeline needs torchvision; the nets stand before it and do not
     module = helpers.facenet_pytorch("mtcnn.py", until="class MTCNN")
-    return module.PNet().eval(), module.RNet().eval(), module.ONet().eval()
+    weights = helpers.published_weights("mtcnn")
+    nets = []
+    for name in ("PNet", "RNet", "ONet"):
+        net = getattr(module, name)(pretrained=False)
+        state = io.BytesIO(weights[f"{name.lower()}.pt"])
+        net.load_state_dict(helpers.import_torch().load(state, weights_only=True))
+        nets.append(net.eval())
+    return nets
 
 
 class Mtcnn(unittest.TestCase):

@@ -7,6 +7,7 @@
 #define FACEMATCH_COMPARE_H
 
 #include "embed.h"
+#include "liveness.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -21,6 +22,10 @@ typedef struct fm_verify_options {
     int32_t aligned;       /**< 1: images already are the crops the model sees: no detection */
     int32_t extrapolate;   /**< 1: take the calibration's tail model at its word for an fmr below
                                 calibration_min_fmr, which otherwise is FM_E_LIMIT */
+    fm_liveness_policy liveness; /**< of the photograph that is presented, not with `aligned`: by
+                                      fm_verify the second one; the first may be a document, and its
+                                      picture is a print. Default FM_LIVENESS_OFF */
+    const fm_liveness_options *liveness_options; /**< borrowed; NULL for defaults */
     /* --- 0.1 ends here, append below --- */
 } fm_verify_options;
 
@@ -39,6 +44,7 @@ typedef struct fm_verification {
     double threshold_fmr_high;
     double threshold_fnmr; /**< share of genuine comparisons below the threshold, as the calibration
                                 saw them: the expected miss rate. NaN where it does not tell */
+    fm_liveness_summary liveness; /**< of the photograph that was presented */
     /* --- 0.1 ends here, append below --- */
 } fm_verification;
 
@@ -68,7 +74,7 @@ FM_API FM_NODISCARD fm_status fm_compare(const fm_model *model, const float *a, 
  * @param[in]     a        float32[dim], finite.
  * @param[in]     b        float32[dim], finite; may alias a.
  * @param         dim      must equal the model's.
- * @param[in]     options  NULL for defaults; `aligned` is not looked at.
+ * @param[in]     options  NULL for defaults; `aligned` and `liveness` are not looked at.
  * @param[in,out] out      struct_size set by the caller; untouched on failure.
  * @param[out]    err      optional error detail.
  * @return FM_OK, whatever the decision; FM_E_INVALID_ARGUMENT; FM_E_STATE (no calibration and no
@@ -87,9 +93,11 @@ FM_API FM_NODISCARD fm_status fm_verify_embeddings(const fm_model *model, const 
  * @param[in]     a        the first photograph.
  * @param[in]     b        the second photograph.
  * @param[in]     options  NULL for defaults.
- * @param[in,out] out      struct_size set by the caller; untouched on failure.
+ * @param[in,out] out      struct_size set by the caller; untouched on failure, but for FM_E_NOT_LIVE:
+ *                         then `liveness` tells why, and all else is 0.
  * @param[out]    err      optional error detail; tells which of the two has no face.
- * @return as fm_verify_embeddings and fm_embed.
+ * @return as fm_verify_embeddings and fm_embed; with options->liveness as fm_liveness, too;
+ *   FM_E_NOT_LIVE (required, and the second photograph was not found to be live).
  * Threads: confined to session.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_verify(fm_session *session, const fm_image *a, const fm_image *b,
                                         const fm_verify_options *options, fm_verification *out,

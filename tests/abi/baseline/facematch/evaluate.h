@@ -3,7 +3,7 @@
 #ifndef FACEMATCH_EVALUATE_H
 #define FACEMATCH_EVALUATE_H
 
-#include "status.h"
+#include "model.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -235,7 +235,8 @@ FM_API FM_NODISCARD fm_status fm_evaluation_histogram(fm_evaluation *evaluation,
 
 typedef struct fm_calibration_options {
     uint32_t struct_size; /**< sizeof(fm_calibration_options), set by fm_calibration_options_init */
-    int32_t reserved;     /**< 0 */
+    fm_metric metric;     /**< of the scores, fm_model_info has it; must be told of a siamese one,
+                               whose tail is that of its log-odds. 0: any other */
     const char *dataset;  /**< what was measured, for people: UTF-8, up to 1,000 bytes; NULL: "" */
     /* --- 0.1 ends here, append below --- */
 } fm_calibration_options;
@@ -270,6 +271,30 @@ FM_API void fm_calibration_options_init(fm_calibration_options *options, uint32_
 FM_API FM_NODISCARD fm_status fm_calibrate(fm_evaluation *evaluation,
                                            const fm_calibration_options *options, char *out,
                                            size_t out_len, size_t *needed, fm_error *err);
+
+/** The calibration of a liveness model, as its manifest has it (docs/models.md): a JSON object.
+ *
+ * A table of scores with the share of attacks that score at least as high (of the kind of attack for
+ * which it is highest) and the share of live faces that score below.
+ *
+ * @param[in]  scores   float32[n], 0..1: fm_liveness_result.score.
+ * @param[in]  kinds    int32[n]: 0 for a live face, else the kind of attack.
+ * @param      n        at least one live face and one attack.
+ * @param[in]  options  NULL for defaults.
+ * @param[out] out      NUL-terminated; untouched on failure. NULL to ask for the size.
+ * @param      out_len  bytes that fit, the NUL included.
+ * @param[out] needed   optional; bytes needed, the NUL included; also set when the buffer is too
+ *                      small.
+ * @param[out] err      optional error detail.
+ * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_STATE (no live face, or no attack);
+ *   FM_E_BUFFER_TOO_SMALL; FM_E_NO_MEMORY.
+ * Threads: any.   Cost: O(n log n + n kinds).   Since: 0.1.
+ * Source: ISO/IEC 30107-3, attack and bona fide presentation classification error rates. */
+FM_API FM_NODISCARD fm_status fm_liveness_calibrate(const float *scores, const int32_t *kinds,
+                                                    size_t n,
+                                                    const fm_calibration_options *options,
+                                                    char *out, size_t out_len, size_t *needed,
+                                                    fm_error *err);
 
 #ifdef __cplusplus
 }

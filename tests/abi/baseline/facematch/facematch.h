@@ -53,11 +53,13 @@
 #include "face.h"
 #include "gallery.h"
 #include "image.h"
+#include "liveness.h"
 #include "log.h"
 #include "model.h"
 #include "quality.h"
 #include "session.h"
 #include "status.h"
+#include "train.h"
 #include "transfer.h"
 #include "version.h"
 

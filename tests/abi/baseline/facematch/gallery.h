@@ -129,6 +129,10 @@ typedef struct fm_enroll_options {
                                       refused by default, by fm_gallery_add nothing */
     fm_gate_report *report;    /**< optional; what the gate found, also when it refuses: struct_size
                                     set by the caller */
+    const fm_liveness_options *liveness_options; /**< borrowed; NULL for defaults */
+    fm_liveness_policy liveness; /**< of the photograph, behind the gate; not with `aligned`. Default
+                                      FM_LIVENESS_OFF */
+    int32_t reserved;            /**< 0 */
     /* --- 0.1 ends here, append below --- */
 } fm_enroll_options;
 
@@ -140,6 +144,7 @@ typedef struct fm_enrollment {
     int32_t templates;  /**< of the identity, this one included */
     int32_t face_count; /**< faces found in the photograph; 0 when none was looked for */
     fm_face face;       /**< the face that was enrolled; all zero when none was looked for */
+    fm_liveness_summary liveness; /**< of the photograph */
     /* --- 0.1 ends here, append below --- */
 } fm_enrollment;
 
@@ -162,6 +167,8 @@ typedef struct fm_identify_options {
     float threshold;       /**< scores of at least this much match; finite */
     int32_t aligned;       /**< 1: the image already is the crop the model sees: no detection */
     fm_score_rule score;   /**< default FM_SCORE_BEST */
+    fm_liveness_policy liveness; /**< of the photograph, not with `aligned`; default FM_LIVENESS_OFF */
+    const fm_liveness_options *liveness_options; /**< borrowed; NULL for defaults */
     /* --- 0.1 ends here, append below --- */
 } fm_identify_options;
 
@@ -183,6 +190,7 @@ typedef struct fm_identification {
     int64_t identities;   /**< that were compared with */
     int32_t face_count;   /**< faces found in the photograph; 0 when none was looked for */
     fm_face face;         /**< the face that was looked up; all zero when none was looked for */
+    fm_liveness_summary liveness; /**< of the photograph */
     /* --- 0.1 ends here, append below --- */
 } fm_identification;
 
@@ -258,10 +266,13 @@ FM_API FM_NODISCARD fm_status fm_gallery_describe(fm_gallery *gallery, fm_galler
  * @param[in]     id       UTF-8, 1..FM_ID_MAX bytes; a known id gets a further template.
  * @param[in]     image    the photograph; the session's selection rule chooses the face.
  * @param[in]     options  NULL for defaults.
- * @param[in,out] out      optional; struct_size set by the caller; untouched on failure.
+ * @param[in,out] out      optional; struct_size set by the caller; untouched on failure, but for
+ *                         FM_E_NOT_LIVE: then `liveness`, `face` and `face_count` are told, and all
+ *                         else is 0.
  * @param[out]    err      optional error detail.
  * @return as fm_embed and fm_gallery_add; FM_E_REFUSED (by the gate; options->report tells why);
- *   FM_E_MODEL_MISMATCH (the session's embedder is another).
+ *   FM_E_MODEL_MISMATCH (the session's embedder is another); with options->liveness as fm_liveness,
+ *   too; FM_E_NOT_LIVE (required, and not found to be live: nothing was stored).
  * Threads: synchronised; confined to session.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_gallery_enroll(fm_gallery *gallery, fm_session *session,
                                                 const char *id, const fm_image *image,
@@ -274,7 +285,7 @@ FM_API FM_NODISCARD fm_status fm_gallery_enroll(fm_gallery *gallery, fm_session 
  * @param[in]     id         UTF-8, 1..FM_ID_MAX bytes; made if it does not exist.
  * @param[in]     embedding  float32[dim], finite, not all zero; made by the gallery's model.
  * @param         dim        must equal the gallery's.
- * @param[in]     options    NULL for defaults; `aligned` is not looked at. With a gate
+ * @param[in]     options    NULL for defaults; `aligned` and `liveness` are not looked at. With a gate
  *                           looks_like_another and unlike_itself are looked for.
  * @param[in,out] out        optional; struct_size set by the caller; untouched on failure.
  * @param[out]    err        optional error detail.
@@ -423,10 +434,13 @@ FM_API FM_NODISCARD fm_status fm_gallery_count(fm_gallery *gallery, size_t *iden
  * @param[out]    matches   fm_match[capacity], best first, equal scores in the order of ids;
  *                          untouched on failure.
  * @param         capacity  1..FM_LIMIT_MATCHES.
- * @param[out]    count     matches written; 0 is nobody.
- * @param[in,out] out       optional; struct_size set by the caller; untouched on failure.
+ * @param[out]    count     matches written; 0 is nobody. 0, too, with FM_E_NOT_LIVE.
+ * @param[in,out] out       optional; struct_size set by the caller; untouched on failure, but for
+ *                          FM_E_NOT_LIVE: then `liveness`, `face` and `face_count` are told, and all
+ *                          else is 0.
  * @param[out]    err       optional error detail.
- * @return FM_OK, also for nobody; as fm_embed and fm_gallery_search.
+ * @return FM_OK, also for nobody; as fm_embed and fm_gallery_search; with options->liveness as
+ *   fm_liveness, too; FM_E_NOT_LIVE (required, and not found to be live: nobody was looked up).
  * Threads: synchronised; confined to session.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_identify(fm_gallery *gallery, fm_session *session,
                                           const fm_image *image, const fm_identify_options *options,
@@ -439,7 +453,7 @@ FM_API FM_NODISCARD fm_status fm_identify(fm_gallery *gallery, fm_session *sessi
  * @param[in]     queries   float32[n][dim], row-major, finite.
  * @param         n         0..FM_LIMIT_BATCH; 0 is a no-op.
  * @param         dim       must equal the gallery's.
- * @param[in]     options   NULL for defaults; `aligned` is not looked at.
+ * @param[in]     options   NULL for defaults; `aligned` and `liveness` are not looked at.
  * @param[out]    matches   fm_match[n][k], best first, equal scores in the order of ids; untouched
  *                          on failure.
  * @param         k         most matches per query, 1..FM_LIMIT_MATCHES.
@@ -465,7 +479,8 @@ FM_API FM_NODISCARD fm_status fm_gallery_search(fm_gallery *gallery, const float
  * @param[in]     id       the claimed identity.
  * @param[in]     image    the photograph; the session's selection rule chooses the face.
  * @param[in]     options  NULL for defaults.
- * @param[in,out] out      struct_size set by the caller; untouched on failure.
+ * @param[in,out] out      struct_size set by the caller; untouched on failure, but for FM_E_NOT_LIVE,
+ *                         as by fm_verify.
  * @param[out]    err      optional error detail.
  * @return as fm_verify; FM_E_NOT_FOUND (no such identity, one without templates, or no face);
  *   FM_E_MODEL_MISMATCH (the session's embedder is another).

@@ -21,7 +21,7 @@ extern "C" {
 /** Working memory around models. Opaque; free with fm_session_free. */
 typedef struct fm_session fm_session;
 
-/** Arithmetic of the embedder. The detector always runs in float32. */
+/** Arithmetic of the embedder. Detector and liveness model always run in float32. */
 typedef int32_t fm_precision;
 enum {
     FM_PRECISION_FLOAT32 = 1,
@@ -55,6 +55,7 @@ typedef struct fm_session_options {
     fm_selection selection;   /**< default FM_SELECT_PROMINENT */
     float min_score;          /**< faces below this detection score are dropped, 0..1; default: the
                                    detector's own thresholds only */
+    const fm_model *liveness; /**< a liveness model; NULL: no call can check it */
     /* --- 0.1 ends here, append below --- */
 } fm_session_options;
 
@@ -68,7 +69,7 @@ FM_API void fm_session_options_init(fm_session_options *options, uint32_t struct
 /** Make a session. It holds references to its models: they may be freed at once.
  *
  * @param[out] out       the session; untouched on failure. Free with fm_session_free.
- * @param[in]  embedder  an embedder, or NULL for a session that only detects.
+ * @param[in]  embedder  an embedder, or NULL for a session that only detects or checks liveness.
  * @param[in]  options   NULL for defaults (then without a detector).
  * @param[out] err       optional error detail.
  * @return FM_OK; FM_E_INVALID_ARGUMENT (no model at all, a model of the wrong kind, a value out of
