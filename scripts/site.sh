@@ -11,8 +11,8 @@ make_site_venv
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 say "reading the headers"
-FACEMATCH_REFERENCE=$work doxygen tools/site/Doxyfile
+FACEMATCH_INCLUDE=include FACEMATCH_REFERENCE=$work doxygen tools/site/Doxyfile
 say "writing $site"
-"$python" tools/site/pages.py "$work/xml" "$program" "$work/pages"
-FACEMATCH_PAGES=$work/pages FACEMATCH_SITE=$site \
-    .venv-site/bin/mkdocs --quiet build --clean --strict --config-file tools/site/mkdocs.yml
+"$python" tools/site/pages.py "${FACEMATCH_DOCS:-docs}" "$work/xml" "$program" "$work/pages"
+NO_MKDOCS_2_WARNING=1 FACEMATCH_PAGES=$work/pages FACEMATCH_SITE=$site \
+    .venv-site/bin/mkdocs build --clean --strict --config-file tools/site/mkdocs.yml

@@ -52,7 +52,7 @@ enum {
 
 /** Gives the key of a gallery, from a key ring, a device or a person.
  *
- * @param      user  as given in fm_gallery_key.
+ * @param[in]  user  as given in fm_gallery_key.
  * @param[out] key   uint8[FM_GALLERY_KEY_SIZE]; wiped by the library after use.
  * @return FM_OK, or the status that the call is to fail with.
  * Threads: the calling thread; it must not use the gallery. */

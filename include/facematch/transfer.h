@@ -18,9 +18,9 @@ extern "C" {
 
 /** How far an export, import or sharding has come.
  *
- * @param user   as in the options.
- * @param done   identities, of an export; bytes, of an import; numbers of identities, of a sharding.
- * @param total  of the same; 0: not known.
+ * @param[in] user   as in the options.
+ * @param     done   identities, of an export; bytes, of an import; numbers of identities, of a sharding.
+ * @param     total  of the same; 0: not known.
  * @return 0 to go on; anything else stops: the call answers FM_E_CANCELED, and nothing was changed.
  *
  * Called by the thread that exports or imports, at the beginning, now and then, and at the end. It

@@ -1,4 +1,4 @@
-"""pages.py XML PROGRAM OUT: gather the pages of the site, those of docs/ and those that are made, in the folder OUT."""
+"""pages.py DOCS XML PROGRAM OUT: gather the pages of the site, those of DOCS and those that are made, in the folder OUT."""
 from __future__ import annotations
 
 import re
@@ -28,11 +28,11 @@ def moved_links(text: str, page: PurePosixPath) -> str:
     return LINK.sub(replaced, text)
 
 
-def main(xml: str, program: str, out: str) -> None:
+def main(docs: str, xml: str, program: str, out: str) -> None:
     folder = Path(out)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for page in sorted((ROOT / "docs").glob("*.md")):
+    for page in sorted(Path(docs).glob("*.md")):
         text = moved_links(page.read_text(encoding="utf-8"), PurePosixPath("docs") / page.name)
         (folder / page.name).write_text(text, encoding="utf-8")
     for source, name in MOVED.items():
