@@ -30,7 +30,7 @@ def options(block: str) -> list[list[str]]:
     rows: list[list[str]] = []
     for line in block.splitlines():
         if match := re.match(r"  (--\S+(?: \S+)?)(?: {2,}(.*))?$", line):
-            rows.append([code(match.group(1).replace("|", "\\|")), shown(match.group(2) or "")])
+            rows.append([code(match.group(1)), shown(match.group(2) or "")])
         elif rows:
             rows[-1][1] = f"{rows[-1][1]} {shown(line.strip())}".strip()
     return rows

@@ -40,7 +40,10 @@ def main(docs: str, xml: str, program: str, out: str) -> None:
         (folder / name).write_text(text, encoding="utf-8")
     reference.write(Path(xml), folder / "reference")
     command_line.write(program, folder / "command-line.md")
-    shutil.copy(ROOT / "tools/site/site.css", folder)
+    for name in ("site.css", "iframe-worker.js"):
+        shutil.copy(ROOT / "tools" / "site" / name, folder)
+    for picture in Path(docs).glob("*.svg"):
+        shutil.copy(picture, folder)
 
 
 if __name__ == "__main__":

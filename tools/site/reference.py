@@ -147,9 +147,17 @@ def header_page(writer: Writer, header: Header) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def method(item: Item) -> str:
+    """With the names of its parameters; what these are the C function says."""
+    if item.kind != "function":
+        return f"{item.type} {item.name}"
+    names = ", ".join(parameter.name for parameter in item.parameters)
+    return f"{item.type} {item.name}({names})".replace("* ", "*").replace("& ", "&").strip()
+
+
 def method_rows(writer: Writer, item: Item) -> list[list[str]]:
     shown = [one for one in item.members if one.explained and one.kind != "typedef"]
-    return [[code(one.name + ("()" if one.kind == "function" else "")), writer.about_inline(one)] for one in shown]
+    return [[code(method(one)), writer.about_inline(one)] for one in shown]
 
 
 def class_page(writer: Writer, header: Header) -> str:
