@@ -10,8 +10,9 @@ import command_line
 import reference
 
 ROOT = Path(__file__).resolve().parents[2]
-# Pages from elsewhere in the repository, and what they are called here.
-MOVED = {"CHANGELOG.md": "changes.md", "CONTRIBUTING.md": "contributing.md"}
+# What is elsewhere in the repository, and the page that stands for it.
+MOVED = {"CHANGELOG.md": "changes.md", "CONTRIBUTING.md": "contributing.md", "README.md": "index.md",
+         "include/facematch": "reference/index.md", "tools/facematch/options.c": "command-line.md"}
 LINK = re.compile(r"(\]\()([^)#\s:]+)((?:#[^)]*)?\))")
 
 
@@ -19,10 +20,8 @@ def moved_links(text: str, page: PurePosixPath) -> str:
     """Links between files of the repository become links between pages; a link to no page is an error."""
     def replaced(match: re.Match[str]) -> str:
         target = Path(ROOT / page.parent / match.group(2)).resolve().relative_to(ROOT).as_posix()
-        if target == "README.md":
-            target = "docs/index.md"
         here = MOVED.get(target) or target.removeprefix("docs/")
-        if not (target in MOVED or target.startswith("docs/") or target.startswith("reference/")):
+        if target not in MOVED and not target.startswith("docs/"):
             raise SystemExit(f"{page}: {match.group(2)} is no page of the site")
         return match.group(1) + here + match.group(3)
     return LINK.sub(replaced, text)
@@ -35,9 +34,9 @@ def main(docs: str, xml: str, program: str, out: str) -> None:
     for page in sorted(Path(docs).glob("*.md")):
         text = moved_links(page.read_text(encoding="utf-8"), PurePosixPath("docs") / page.name)
         (folder / page.name).write_text(text, encoding="utf-8")
-    for source, name in MOVED.items():
+    for source in ("CHANGELOG.md", "CONTRIBUTING.md"):
         text = moved_links((ROOT / source).read_text(encoding="utf-8"), PurePosixPath(source))
-        (folder / name).write_text(text, encoding="utf-8")
+        (folder / MOVED[source]).write_text(text, encoding="utf-8")
     reference.write(Path(xml), folder / "reference")
     command_line.write(program, folder / "command-line.md")
     for name in ("site.css", "iframe-worker.js"):
