@@ -5,7 +5,8 @@
  *     auto embedder = facematch::model::load("models/default.pt").value();
  *     auto detector = facematch::model::load("models/mtcnn.pt").value();
  *     auto session = facematch::session::create(embedder, detector).value();
- *     auto a = facematch::image::load("a.jpg").value(), b = facematch::image::load("b.jpg").value();
+ *     auto a = facematch::image::load("a.jpg").value();
+ *     auto b = facematch::image::load("b.jpg").value();
  *     bool same = session.verify(a, b).value().match;
  *
  * Every call that can fail returns a facematch::result. Whoever likes exceptions calls value(), which

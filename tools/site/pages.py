@@ -24,6 +24,7 @@ def moved_links(text: str, page: PurePosixPath) -> str:
         if target not in MOVED and not target.startswith("docs/"):
             raise SystemExit(f"{page}: {match.group(2)} is no page of the site")
         return match.group(1) + here + match.group(3)
+    text = re.sub(r"(?<=\d) %(?=.*\|$)", "\u00a0%", text, flags=re.M)  # narrow columns do not part them
     return LINK.sub(replaced, text)
 
 

@@ -54,6 +54,8 @@ class Writer:
                 parts.append(f"`{words(part)}`")
             elif part.tag == "listitem":
                 parts.append(f"\n- {self.inline(part)}")
+            elif part.tag == "blockquote":  # "> 0", which Doxygen takes for a quotation
+                parts.append(f"&gt; {self.inline(part)}")
             elif part.tag in ("para", "itemizedlist"):
                 parts.append(f"\n\n{self.text(part)}\n\n")
             elif part.tag != "taken":
@@ -91,6 +93,12 @@ def code(text: str) -> str:
     return f"`{text}`"
 
 
+def cell(text: str, anchor: str = "") -> str:
+    """Code in a table, that may be broken behind an underscore where there is little room."""
+    shown = re.sub(r"[&<>*\[\]|_]", lambda sign: f"&#{ord(sign.group())};", text).replace("&#95;", "&#95;<wbr>")
+    return f'<code{anchor and f" id={anchor}"}>{shown}</code>'
+
+
 def table(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows])
 
@@ -108,12 +116,12 @@ def declared(item: Item) -> str:
 
 
 def field_code(item: Item) -> str:
-    return code(f"{item.type} {item.name}{item.arguments}".replace("* ", "*"))
+    return cell(f"{item.type} {item.name}{item.arguments}".replace("* ", "*"))
 
 
 def parameter_row(writer: Writer, parameter: Parameter) -> list[str]:
     direction = {"inout": "in, out"}.get(parameter.direction or "", parameter.direction or "")
-    return [code(parameter.name), direction, writer.inline(parameter.text)]
+    return [cell(parameter.name), direction, writer.inline(parameter.text)]
 
 
 def section(writer: Writer, item: Item) -> str:
@@ -130,7 +138,7 @@ def section(writer: Writer, item: Item) -> str:
     if item.kind == "struct":
         parts.append(table(["field", ""], [[field_code(one), writer.about_inline(one)] for one in item.members]))
     elif item.members:
-        parts.append(table(["value", "", ""], [[f"`{one.name}`{{ #{one.name} }}", one.type, writer.about_inline(one)]
+        parts.append(table(["value", "", ""], [[cell(one.name, one.name), one.type, writer.about_inline(one)]
                                                for one in item.members]))
     for name, text in item.notes.items():
         parts.append(f"**{name}** {writer.inline(text)}  ")
@@ -142,7 +150,7 @@ def header_page(writer: Writer, header: Header) -> str:
     parts = [f"# {header.name}", writer.blocks(header.about)]
     if constants:
         parts += ["## Constants", table(["name", "", ""], [
-            [f"`{one.name}`{{ #{one.name} }}", code(one.arguments), writer.about_inline(one)] for one in constants])]
+            [cell(one.name, one.name), code(one.arguments), writer.about_inline(one)] for one in constants])]
     parts += [section(writer, item) for item in header.items if item.kind != "define"]
     return "\n\n".join(parts) + "\n"
 
@@ -157,7 +165,7 @@ def method(item: Item) -> str:
 
 def method_rows(writer: Writer, item: Item) -> list[list[str]]:
     shown = [one for one in item.members if one.explained and one.kind != "typedef"]
-    return [[code(method(one)), writer.about_inline(one)] for one in shown]
+    return [[cell(method(one)), writer.about_inline(one)] for one in shown]
 
 
 def class_page(writer: Writer, header: Header) -> str:
