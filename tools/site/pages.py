@@ -20,9 +20,10 @@ def moved_links(text: str, page: PurePosixPath) -> str:
     """Links between files of the repository become links between pages; a link to no page is an error."""
     def replaced(match: re.Match[str]) -> str:
         target = Path(ROOT / page.parent / match.group(2)).resolve().relative_to(ROOT).as_posix()
-        here = MOVED.get(target) or target.removeprefix("docs/")
-        if target not in MOVED and not target.startswith("docs/"):
+        here = MOVED.get(target) or re.sub(r"^include/facematch/(\w+\.hp*)$", r"reference/\1.md", target)
+        if here == target and not target.startswith("docs/"):
             raise SystemExit(f"{page}: {match.group(2)} is no page of the site")
+        here = here.removeprefix("docs/")
         return match.group(1) + here + match.group(3)
     text = re.sub(r"(?<=\d) %(?=.*\|$)", "\u00a0%", text, flags=re.M)  # narrow columns do not part them
     return LINK.sub(replaced, text)

@@ -1,6 +1,7 @@
 """Pages of reference, in Markdown, from what comments.py reads."""
 from __future__ import annotations
 
+import os
 import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -125,7 +126,7 @@ def parameter_row(writer: Writer, parameter: Parameter) -> list[str]:
 
 
 def section(writer: Writer, item: Item) -> str:
-    name = item.name or item.members[0].name.rpartition("_")[0] + "_*"
+    name = item.name or os.path.commonprefix([member.name for member in item.members]) + "*"
     parts = [f"## {escaped(name)} {{ #{name.rstrip('*')} }}"]
     if item.kind == "function" or item.kind == "typedef" and not item.members:
         parts.append(f"```c\n{declared(item)}\n```")
