@@ -27,6 +27,10 @@
 #ifndef FACEMATCH_FACEMATCH_HPP
 #define FACEMATCH_FACEMATCH_HPP
 
+#if defined(__cplusplus) && __cplusplus < 201703L
+#error "facematch.hpp needs C++17: compile with -std=c++17 or later, or use facematch.h"
+#endif
+
 #include "facematch.h"
 
 #include <cstddef>
@@ -125,7 +129,7 @@ public:
         return *value_;
     }
     /** The same. */
-    T &&value() &&
+    T value() && // no reference: for (auto &face : session.detect(photo).value()) would outlive it
     {
         check();
         return std::move(*value_);
@@ -141,7 +145,7 @@ public:
     /** The same. */
     const T &operator*() const & noexcept { return *value_; }
     /** The same. */
-    T &&operator*() && noexcept { return std::move(*value_); }
+    T operator*() && { return std::move(*value_); }
     /** A member of it. */
     T *operator->() noexcept { return &*value_; }
     /** A member of it. */

@@ -101,6 +101,12 @@ static void test_results(const world &)
     fm::result<int> number(7);
     CHECK(number && *number == 7 && number.status() == FM_OK && number.message().empty());
     CHECK(std::move(number).value_or(8) == 7);
+    int sum = 0;
+    for (const int one : fm::result<std::vector<int>>(std::vector<int>(100, 3)).value())
+        sum += one; // of a result that is gone
+    CHECK(sum == 300);
+    static_assert(!std::is_reference_v<decltype(fm::result<int>(7).value())>);
+    static_assert(!std::is_reference_v<decltype(*fm::result<int>(7))>);
     fm::result<void> done, undone(fm::failure{FM_E_IO, "no"});
     CHECK(done && done.status() == FM_OK && !undone && undone.status() == FM_E_IO);
     done.value();
