@@ -7,39 +7,29 @@ import "C"
 
 import "context"
 
-// images are embedded this many at a time: a multiple of what networks take at once. Between them the context is
+// images are looked at this many at a time: a multiple of what networks take at once. Between them the context is
 // asked, and others get the session's turn.
 const batchSize = 128
 
-// embedRows embeds some images into rows of out, and tells which have no face.
-type embedRows func(images []*C.fm_image, out []float32, missing []bool) error
-
-func (s *Session) inBatches(ctx context.Context, images []*Image, embed embedRows) ([][]float32, error) {
-	dim, rows := s.size(), make([][]float32, len(images))
-	values := make([]float32, dim*len(images))
+// inBatches calls with some images after others, the first of which is images[from].
+func (s *Session) inBatches(ctx context.Context, images []*Image, call func(from int, some []*C.fm_image) error) error {
 	for from := 0; from < len(images); from += batchSize {
 		if err := ctx.Err(); err != nil {
-			return nil, canceled(err)
+			return canceled(err)
 		}
-		to := min(from+batchSize, len(images))
-		missing := make([]bool, to-from)
-		if err := s.oneBatch(images[from:to], values[dim*from:dim*to], missing, embed); err != nil {
-			return nil, err
-		}
-		for i := from; i < to; i++ {
-			if !missing[i-from] {
-				rows[i] = values[dim*i : dim*(i+1) : dim*(i+1)]
-			}
+		some := images[from:min(from+batchSize, len(images))]
+		if err := s.oneBatch(some, func(pointers []*C.fm_image) error { return call(from, pointers) }); err != nil {
+			return err
 		}
 	}
-	return rows, nil
+	return nil
 }
 
 func canceled(cause error) error {
 	return &Error{Status: ErrCanceled, Message: cause.Error(), cause: cause}
 }
 
-func (s *Session) oneBatch(images []*Image, out []float32, missing []bool, embed embedRows) error {
+func (s *Session) oneBatch(images []*Image, call func([]*C.fm_image) error) error {
 	handles := make([]*handle, len(images), len(images)+1)
 	for i, image := range images {
 		handles[i] = image.handle()
@@ -53,12 +43,37 @@ func (s *Session) oneBatch(images []*Image, out []float32, missing []bool, embed
 	for i, image := range images {
 		pointers[i] = image.c()
 	}
-	return embed(pointers, out, missing)
+	return call(pointers)
+}
+
+// embedRows embeds some images into rows of out, and tells which have no face.
+type embedRows func(images []*C.fm_image, out []float32, missing []bool) error
+
+func (s *Session) rows(ctx context.Context, images []*Image, embed embedRows) ([][]float32, error) {
+	dim, rows := s.size(), make([][]float32, len(images))
+	values := make([]float32, dim*len(images))
+	err := s.inBatches(ctx, images, func(from int, some []*C.fm_image) error {
+		to := from + len(some)
+		missing := make([]bool, len(some))
+		if err := embed(some, values[dim*from:dim*to], missing); err != nil {
+			return err
+		}
+		for i := from; i < to; i++ {
+			if !missing[i-from] {
+				rows[i] = values[dim*i : dim*(i+1) : dim*(i+1)]
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return rows, nil
 }
 
 // EmbedBatch embeds one face of each photograph, chosen by the session. The row of a photograph without a face is nil.
 func (s *Session) EmbedBatch(ctx context.Context, photos []*Image) ([][]float32, error) {
-	return s.inBatches(ctx, photos, func(images []*C.fm_image, out []float32, missing []bool) error {
+	return s.rows(ctx, photos, func(images []*C.fm_image, out []float32, missing []bool) error {
 		statuses, failure := make([]C.fm_status, len(images)), noError()
 		status := C.fm_embed_batch(s.c(), &images[0], C.size_t(len(images)), floatsOf(out), C.size_t(len(out)),
 			&statuses[0], &failure)
@@ -71,7 +86,7 @@ func (s *Session) EmbedBatch(ctx context.Context, photos []*Image) ([][]float32,
 
 // EmbedAligned embeds crops that were made elsewhere: nothing is detected.
 func (s *Session) EmbedAligned(ctx context.Context, crops []*Image) ([][]float32, error) {
-	return s.inBatches(ctx, crops, func(images []*C.fm_image, out []float32, _ []bool) error {
+	return s.rows(ctx, crops, func(images []*C.fm_image, out []float32, _ []bool) error {
 		failure := noError()
 		status := C.fm_embed_aligned(s.c(), &images[0], C.size_t(len(images)), floatsOf(out), C.size_t(len(out)),
 			&failure)

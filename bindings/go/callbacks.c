@@ -16,6 +16,16 @@ static fm_status asked(void *user, uint8_t key[FM_GALLERY_KEY_SIZE])
     return facematchGoAsked((uintptr_t)user, key);
 }
 
+static void found(void *user, const fm_finding *finding)
+{
+    facematchGoFound((uintptr_t)user, (fm_finding *)finding);
+}
+
+static int32_t stepped(void *user, const fm_training_step *step)
+{
+    return facematchGoStepped((uintptr_t)user, (fm_training_step *)step);
+}
+
 void facematch_go_listen(uintptr_t listener, int32_t min_level)
 {
     fm_log_set(listener ? logged : NULL, (void *)listener, min_level);
@@ -31,4 +41,15 @@ void facematch_go_key(fm_gallery_key *key, uintptr_t source)
 {
     key->callback = asked;
     key->user = (void *)source;
+}
+
+void facematch_go_findings(fm_trainer_options *options, uintptr_t listener)
+{
+    options->on_finding = found;
+    options->user = (void *)listener;
+}
+
+fm_status facematch_go_epoch(fm_trainer *trainer, uintptr_t progress, fm_error *err)
+{
+    return fm_trainer_epoch(trainer, stepped, (void *)progress, err);
 }

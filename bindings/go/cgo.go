@@ -69,6 +69,31 @@ func (s *scratch) done() {
 	}
 }
 
+// buffer is what C writes a text of unknown length into.
+type buffer struct {
+	bytes  []byte
+	needed C.size_t
+}
+
+func (b *buffer) c() *C.char { return (*C.char)(unsafe.Pointer(unsafe.SliceData(b.bytes))) }
+
+func (b *buffer) size() C.size_t { return C.size_t(len(b.bytes)) }
+
+// growing asks for a text, and again with more room where it did not fit.
+func growing(size int, ask func(*buffer) error) (string, error) {
+	for {
+		b := &buffer{bytes: make([]byte, size)}
+		err := ask(b)
+		if err == nil {
+			return string(b.bytes[:b.needed-1]), nil
+		}
+		if int(b.needed) <= size {
+			return "", err
+		}
+		size = int(b.needed)
+	}
+}
+
 func flag(on bool) C.int32_t {
 	if on {
 		return 1

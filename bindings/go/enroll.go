@@ -13,9 +13,12 @@ type EnrollOptions struct {
 	Quality     *float32
 	Aligned     bool  // the image already is the crop that the model sees
 	Gate        *Gate // nil: by Enroll what is refused by default, by Add nothing
+	Liveness    LivenessPolicy
+	Limits      *LivenessOptions // of the liveness; nil: the defaults
 }
 
-// Enrollment is what an enrolment did. When it was refused, Report alone is filled.
+// Enrollment is what an enrolment did. When it was refused, Report alone is filled; with ErrNotLive, Liveness, Faces and
+// Face as well.
 type Enrollment struct {
 	NewIdentity bool
 	TemplateID  int64
@@ -23,6 +26,7 @@ type Enrollment struct {
 	Faces       int // found in the photograph
 	Face        Face
 	Report      GateReport
+	Liveness    LivenessSummary
 }
 
 func (o *EnrollOptions) c(s *scratch) C.fm_enroll_options {
@@ -41,6 +45,7 @@ func (o *EnrollOptions) c(s *scratch) C.fm_enroll_options {
 		*gate = o.Gate.c()
 		c.gate = gate
 	}
+	c.liveness, c.liveness_options = C.fm_liveness_policy(o.Liveness), o.Limits.pinned(s)
 	return c
 }
 
@@ -60,6 +65,7 @@ func (g *Gallery) enroll(id string, options *EnrollOptions,
 	return Enrollment{
 		NewIdentity: out.new_identity != 0, TemplateID: int64(out.template_id), Templates: int(out.templates),
 		Faces: int(out.face_count), Face: faceOf(&out.face), Report: reportOf(report),
+		Liveness: summaryOf(&out.liveness),
 	}, err
 }
 

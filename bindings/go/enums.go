@@ -73,6 +73,50 @@ const (
 // String is the reason's name, such as "face_too_small".
 func (r Refusal) String() string { return C.GoString(C.fm_refusal_name(C.fm_refusal(r))) }
 
+// LivenessVerdict is whether a face is live.
+type LivenessVerdict int32
+
+const (
+	LivenessNotChecked LivenessVerdict = C.FM_LIVENESS_NOT_CHECKED
+	LivenessLive       LivenessVerdict = C.FM_LIVENESS_LIVE
+	LivenessSpoof      LivenessVerdict = C.FM_LIVENESS_SPOOF
+	LivenessUncertain  LivenessVerdict = C.FM_LIVENESS_UNCERTAIN
+)
+
+// String is the verdict's name, such as "live".
+func (v LivenessVerdict) String() string {
+	return C.GoString(C.fm_liveness_verdict_name(C.fm_liveness_verdict(v)))
+}
+
+// LivenessReason is why a verdict is uncertain.
+type LivenessReason int32
+
+const (
+	LivenessReasonNone      LivenessReason = C.FM_LIVENESS_REASON_NONE
+	LivenessReasonTooSmall  LivenessReason = C.FM_LIVENESS_REASON_TOO_SMALL
+	LivenessReasonCut       LivenessReason = C.FM_LIVENESS_REASON_CUT
+	LivenessReasonCrop      LivenessReason = C.FM_LIVENESS_REASON_CROP
+	LivenessReasonBlurred   LivenessReason = C.FM_LIVENESS_REASON_BLURRED
+	LivenessReasonBetween   LivenessReason = C.FM_LIVENESS_REASON_BETWEEN
+	LivenessReasonOtherFace LivenessReason = C.FM_LIVENESS_REASON_OTHER_FACE // of a sequence, as what follows
+	LivenessReasonStill     LivenessReason = C.FM_LIVENESS_REASON_STILL
+	LivenessReasonTooFew    LivenessReason = C.FM_LIVENESS_REASON_TOO_FEW
+)
+
+// String is the reason's name, such as "too_small".
+func (r LivenessReason) String() string {
+	return C.GoString(C.fm_liveness_reason_name(C.fm_liveness_reason(r)))
+}
+
+// LivenessPolicy is what a decision does about liveness.
+type LivenessPolicy int32
+
+const (
+	LivenessOff     LivenessPolicy = C.FM_LIVENESS_OFF     // no check: the default
+	LivenessReport  LivenessPolicy = C.FM_LIVENESS_REPORT  // check and tell; the decision is as without
+	LivenessRequire LivenessPolicy = C.FM_LIVENESS_REQUIRE // what is not live is answered with ErrNotLive
+)
+
 // GalleryMode is how a gallery is opened.
 type GalleryMode int32
 
@@ -113,4 +157,69 @@ type Failures int32
 const (
 	LeaveOutFailures Failures = C.FM_FAILURES_LEAVE_OUT // FMR and FNMR: the default
 	CountFailures    Failures = C.FM_FAILURES_COUNT     // FAR and FRR
+)
+
+// Loss is what training makes small; see fm_loss.
+type Loss int32
+
+const (
+	LossTriplet    Loss = C.FM_LOSS_TRIPLET // the default
+	LossSoftmax    Loss = C.FM_LOSS_SOFTMAX
+	LossSiamese    Loss = C.FM_LOSS_SIAMESE
+	LossChiSquared Loss = C.FM_LOSS_CHI_SQUARED
+)
+
+// Mining is which triplets of a batch count; see fm_mining.
+type Mining int32
+
+const (
+	MiningBatchHard Mining = C.FM_MINING_BATCH_HARD // the default
+	MiningSemiHard  Mining = C.FM_MINING_SEMI_HARD
+	MiningAll       Mining = C.FM_MINING_ALL
+)
+
+// Reduction is how the losses of a batch become one number.
+type Reduction int32
+
+const (
+	ReductionMean Reduction = C.FM_REDUCTION_MEAN // the default
+	ReductionSum  Reduction = C.FM_REDUCTION_SUM
+)
+
+// Optimizer is how weights follow from gradients.
+type Optimizer int32
+
+const (
+	OptimizerAdam    Optimizer = C.FM_OPTIMIZER_ADAM // the default
+	OptimizerSGD     Optimizer = C.FM_OPTIMIZER_SGD
+	OptimizerAdagrad Optimizer = C.FM_OPTIMIZER_ADAGRAD
+)
+
+// Schedule is how the learning rate changes from epoch to epoch.
+type Schedule int32
+
+const (
+	ScheduleCosine   Schedule = C.FM_SCHEDULE_COSINE // the default
+	ScheduleConstant Schedule = C.FM_SCHEDULE_CONSTANT
+	ScheduleStep     Schedule = C.FM_SCHEDULE_STEP
+)
+
+// Role is what a photograph is for in training.
+type Role int32
+
+const (
+	RoleTrain      Role = C.FM_ROLE_TRAIN
+	RoleValidation Role = C.FM_ROLE_VALIDATION // of people left out of training
+)
+
+// FindingKind is what is wrong with the data or the run of a training.
+type FindingKind int32
+
+const (
+	FindingCollapse   FindingKind = C.FM_FINDING_COLLAPSE
+	FindingExplosion  FindingKind = C.FM_FINDING_EXPLOSION
+	FindingNoActive   FindingKind = C.FM_FINDING_NO_ACTIVE
+	FindingSingle     FindingKind = C.FM_FINDING_SINGLE
+	FindingWrongLabel FindingKind = C.FM_FINDING_WRONG_LABEL
+	FindingOverlap    FindingKind = C.FM_FINDING_OVERLAP
 )

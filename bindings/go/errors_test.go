@@ -80,6 +80,13 @@ func TestArguments(t *testing.T) {
 		{"comparisons", evaluation.Add(facematch.Comparisons{Scores: make([]float32, 2)}), invalid, "2, 0"},
 		{"nothing added", failure(evaluation.Report()), facematch.ErrState, ""},
 		{"points", failure(evaluation.Curve(1 << 40)), invalid, ""},
+		{"no liveness model", failure(session.Liveness(picture, nil, nil)), facematch.ErrState, "liveness"},
+		{"apcer", failure(session.Verify(picture, picture, &facematch.VerifyOptions{Liveness: facematch.LivenessReport,
+			Limits: &facematch.LivenessOptions{APCER: 2}})), facematch.ErrState, ""},
+		{"policy", failure(session.Verify(picture, picture, &facematch.VerifyOptions{Liveness: 7})), invalid, "7"},
+		{"frames", failure(facematch.NewLivenessSequence(session, &facematch.SequenceOptions{MinFrames: 1 << 40})), invalid,
+			"1099511627776"},
+		{"nil attempt", failure((*facematch.LivenessSequence)(nil).Result()), invalid, "NULL"},
 		{"pool", failure(facematch.NewPool(0, embedder, nil)), invalid, "0 sessions"},
 	} {
 		t.Run(test.name, func(t *testing.T) { wants(t, test.err, test.status, test.text) })
@@ -96,8 +103,13 @@ func TestUseAfterClose(t *testing.T) {
 	gallery := must(facematch.OpenGallery(filepath.Join(t.TempDir(), "people.fmg"), embedder, nil))
 	evaluation := must(facematch.NewEvaluation(nil))
 	pool := must(facematch.NewPool(2, embedder, nil))
+	judge := must(facematch.LoadModelBytes(fakeBytes(livenessManifest), nil))
+	judging := closing(t, must(facematch.NewSession(embedder, &facematch.SessionOptions{Liveness: judge})))
+	attempt := must(facematch.NewLivenessSequence(judging, nil))
+	trainer := must(facematch.NewTrainer(embedder, nil))
 	open := drawn(t, 1, true)
-	for _, each := range []closer{embedder, detector, session, picture, gallery, evaluation, pool} {
+	for _, each := range []closer{embedder, detector, session, picture, gallery, evaluation, pool, judge, attempt,
+		trainer} {
 		for range 2 {
 			if err := each.Close(); err != nil {
 				t.Fatal(err)
@@ -108,7 +120,17 @@ func TestUseAfterClose(t *testing.T) {
 	var listed error
 	for _, listed = range gallery.All() {
 	}
+	var trained error
+	for _, trained = range trainer.Run(ctx, nil) {
+	}
 	for i, err := range []error{
+		failure(facematch.NewSession(nil, &facematch.SessionOptions{Liveness: judge})),
+		failure(session.Liveness(open, nil, nil)), failure(session.LivenessBatch(ctx, []*facematch.Image{open}, nil, nil)),
+		failure(facematch.NewLivenessSequence(session, nil)), failure(attempt.Add(judging, open, nil)),
+		failure(attempt.Result()), failure(facematch.NewTrainer(embedder, nil)),
+		failure(facematch.NewTrainer(nil, &facematch.TrainerOptions{Detector: detector})),
+		trainer.Add(open, "anna", "", facematch.RoleTrain), failure(trainer.Check()), failure(trainer.Epoch(ctx, nil)), trained,
+		failure(trainer.Stats()), trainer.Checkpoint("/nowhere/x"), trainer.Resume("/nowhere/x"), trainer.Save("/nowhere/x", nil),
 		failure(embedder.Info()), failure(embedder.Threshold(0.1)), failure(embedder.FMR(0.1)),
 		failure(embedder.Compare(axis(0), axis(0))), failure(embedder.Verify(axis(0), axis(0), nil)),
 		failure(facematch.NewSession(embedder, nil)),

@@ -5,10 +5,7 @@ package facematch
 */
 import "C"
 
-import (
-	"sync"
-	"unsafe"
-)
+import "unsafe"
 
 // Rate is a share, with an interval that covers the true one.
 type Rate struct {
@@ -52,10 +49,7 @@ type DETPoint struct {
 }
 
 // Evaluation is all comparisons of an experiment. It does one thing at a time.
-type Evaluation struct {
-	h    *handle
-	turn sync.Mutex
-}
+type Evaluation struct{ own confined }
 
 // NewEvaluation makes one without comparisons.
 func NewEvaluation(options *EvaluationOptions) (*Evaluation, error) {
@@ -72,31 +66,30 @@ func NewEvaluation(options *EvaluationOptions) (*Evaluation, error) {
 	if err := answer(C.fm_evaluation_new(&out, &given, &failure), &failure); err != nil {
 		return nil, err
 	}
-	return &Evaluation{h: newHandle(unsafe.Pointer(out), func() { C.fm_evaluation_free(out) })}, nil
+	made := &Evaluation{}
+	made.own.h = newHandle(unsafe.Pointer(out), func() { C.fm_evaluation_free(out) })
+	return made, nil
+}
+
+func (e *Evaluation) confined() *confined {
+	if e == nil {
+		return nil
+	}
+	return &e.own
 }
 
 // Close lets the scores go, wiped.
 func (e *Evaluation) Close() error {
-	if e != nil {
-		e.h.close()
-	}
+	e.confined().handle().close()
 	return nil
 }
 
 // call runs one call in the evaluation's turn.
 func (e *Evaluation) call(run func(*C.fm_evaluation, *C.fm_error) C.fm_status) error {
-	failure := noError()
-	if e == nil {
-		return answer(run(nil, &failure), &failure)
-	}
-	taken, err := hold(e.h)
-	if err != nil {
-		return err
-	}
-	defer taken.release()
-	e.turn.Lock()
-	defer e.turn.Unlock()
-	return answer(run((*C.fm_evaluation)(e.h.pointer()), &failure), &failure)
+	return e.confined().run(func() error {
+		failure := noError()
+		return answer(run((*C.fm_evaluation)(e.confined().handle().pointer()), &failure), &failure)
+	})
 }
 
 func bytesOf(flags []bool) *C.uint8_t { return (*C.uint8_t)(unsafe.Pointer(unsafe.SliceData(flags))) }
@@ -192,9 +185,8 @@ func (e *Evaluation) Histogram(low, high float32, bins int) (genuine, impostor [
 	return genuine, impostor, nil
 }
 
-// Calibrate is the calibration of a model with the metric, for its manifest: a JSON object. The dataset says, for
-// people, what was measured.
-func (e *Evaluation) Calibrate(metric Metric, dataset string) (string, error) {
+// calibration is the text of one; ask is told the options.
+func calibration(metric Metric, dataset string, ask func(*C.fm_calibration_options, *buffer) error) (string, error) {
 	var s scratch
 	defer s.done()
 	given := pinned(&s, new(C.fm_calibration_options))
@@ -203,19 +195,32 @@ func (e *Evaluation) Calibrate(metric Metric, dataset string) (string, error) {
 	if s.err != nil {
 		return "", s.err
 	}
-	text := make([]byte, 1<<16)
-	for {
-		var needed C.size_t
-		err := e.call(func(evaluation *C.fm_evaluation, failure *C.fm_error) C.fm_status {
-			return C.fm_calibrate(evaluation, given, (*C.char)(unsafe.Pointer(&text[0])), C.size_t(len(text)), &needed,
-				failure)
+	return growing(1<<16, func(out *buffer) error { return ask(given, out) })
+}
+
+// Calibrate is the calibration of a model with the metric, for its manifest: a JSON object. The dataset says, for
+// people, what was measured.
+func (e *Evaluation) Calibrate(metric Metric, dataset string) (string, error) {
+	return calibration(metric, dataset, func(given *C.fm_calibration_options, out *buffer) error {
+		return e.call(func(evaluation *C.fm_evaluation, failure *C.fm_error) C.fm_status {
+			return C.fm_calibrate(evaluation, given, out.c(), out.size(), &out.needed, failure)
 		})
-		if err == nil {
-			return string(text[:needed-1]), nil
-		}
-		if int(needed) <= len(text) {
-			return "", err
-		}
-		text = make([]byte, needed)
+	})
+}
+
+// CalibrateLiveness is the calibration of a liveness model, for its manifest: a JSON object. Scores are those of its
+// results; the kind of each is 0 for a live face, else which attack it was.
+func CalibrateLiveness(scores []float32, kinds []int32, dataset string) (string, error) {
+	if len(scores) != len(kinds) {
+		return "", refuse("%d scores and %d kinds", len(scores), len(kinds))
 	}
+	if err := checkLibrary(); err != nil {
+		return "", err
+	}
+	return calibration(0, dataset, func(given *C.fm_calibration_options, out *buffer) error {
+		failure := noError()
+		status := C.fm_liveness_calibrate(floatsOf(scores), intsOf(kinds), C.size_t(len(scores)), given, out.c(),
+			out.size(), &out.needed, &failure)
+		return answer(status, &failure)
+	})
 }

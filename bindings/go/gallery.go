@@ -170,21 +170,11 @@ func (g *Gallery) Get(id string) (Identity, error) {
 
 // Metadata is the identity's JSON object, as text.
 func (g *Gallery) Metadata(id string) (string, error) {
-	text := make([]byte, 1024)
-	for {
-		var needed C.size_t
-		err := g.about(id, func(id *C.char, failure *C.fm_error) C.fm_status {
-			return C.fm_gallery_get_metadata(g.c(), id, (*C.char)(unsafe.Pointer(&text[0])), C.size_t(len(text)), &needed,
-				failure)
+	return growing(1024, func(out *buffer) error {
+		return g.about(id, func(id *C.char, failure *C.fm_error) C.fm_status {
+			return C.fm_gallery_get_metadata(g.c(), id, out.c(), out.size(), &out.needed, failure)
 		})
-		if err == nil {
-			return string(text[:needed-1]), nil
-		}
-		if int(needed) <= len(text) {
-			return "", err
-		}
-		text = make([]byte, needed)
-	}
+	})
 }
 
 // Templates are the identity's, oldest first.

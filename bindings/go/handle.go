@@ -88,6 +88,46 @@ func (taken held) release() {
 	}
 }
 
+// confined is the handle of what does one thing at a time: goroutines that share it wait for each other.
+type confined struct {
+	h    *handle
+	turn sync.Mutex
+}
+
+// begin takes the turn and what else the call uses; the function that it gives ends the call.
+func (c *confined) begin(others ...*handle) (func(), error) {
+	if c == nil {
+		taken, err := hold(others...)
+		return taken.release, err
+	}
+	taken, err := hold(append(others, c.h)...)
+	if err != nil {
+		return nil, err
+	}
+	c.turn.Lock()
+	return func() {
+		c.turn.Unlock()
+		taken.release()
+	}, nil
+}
+
+// run is one call without anything else.
+func (c *confined) run(call func() error) error {
+	end, err := c.begin()
+	if err != nil {
+		return err
+	}
+	defer end()
+	return call()
+}
+
+func (c *confined) handle() *handle {
+	if c == nil {
+		return nil
+	}
+	return c.h
+}
+
 // pointer is valid while the handle is held.
 func (h *handle) pointer() unsafe.Pointer {
 	if h == nil {

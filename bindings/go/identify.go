@@ -14,6 +14,8 @@ type IdentifyOptions struct {
 	Aligned   bool     // the image already is the crop that the model sees
 	Score     ScoreRule
 	Most      int // matches told; default 10
+	Liveness  LivenessPolicy
+	Limits    *LivenessOptions // of the liveness; nil: the defaults
 }
 
 // Match is one identity that matches.
@@ -33,6 +35,7 @@ type Identification struct {
 	Identities int64   // that were compared with
 	Faces      int     // found in the photograph
 	Face       Face
+	Liveness   LivenessSummary
 }
 
 const (
@@ -41,7 +44,7 @@ const (
 	queryBatch = 64
 )
 
-func (o *IdentifyOptions) c() C.fm_identify_options {
+func (o *IdentifyOptions) c(s *scratch) C.fm_identify_options {
 	var c C.fm_identify_options
 	C.fm_identify_options_init(&c, C.sizeof_fm_identify_options)
 	if o == nil {
@@ -51,6 +54,7 @@ func (o *IdentifyOptions) c() C.fm_identify_options {
 	if o.Threshold != nil {
 		c.use_threshold, c.threshold = 1, C.float(*o.Threshold)
 	}
+	c.liveness, c.liveness_options = C.fm_liveness_policy(o.Liveness), o.Limits.pinned(s)
 	return c
 }
 
@@ -72,10 +76,11 @@ func identificationOf(i *C.fm_identification, matches []C.fm_match) Identificati
 	}
 	return Identification{
 		told, float32(i.threshold), float64(i.fmr), int64(i.identities), int(i.face_count), faceOf(&i.face),
+		summaryOf(&i.liveness),
 	}
 }
 
-// Identify tells who is in a photograph.
+// Identify tells who is in a photograph. With ErrNotLive, Liveness, Faces and Face alone are filled.
 func (g *Gallery) Identify(session *Session, photo *Image, options *IdentifyOptions) (Identification, error) {
 	most, err := options.most()
 	if err != nil {
@@ -86,14 +91,13 @@ func (g *Gallery) Identify(session *Session, photo *Image, options *IdentifyOpti
 		return Identification{}, err
 	}
 	defer end()
-	given, out := options.c(), C.fm_identification{struct_size: C.sizeof_fm_identification}
+	var s scratch
+	defer s.done()
+	given, out := options.c(&s), C.fm_identification{struct_size: C.sizeof_fm_identification}
 	matches, failure := make([]C.fm_match, most), noError()
 	var count C.size_t
 	status := C.fm_identify(g.c(), session.c(), photo.c(), &given, &matches[0], C.size_t(most), &count, &out, &failure)
-	if err := answer(status, &failure); err != nil {
-		return Identification{}, err
-	}
-	return identificationOf(&out, matches[:count]), nil
+	return identificationOf(&out, matches[:count]), answer(status, &failure)
 }
 
 // Search looks several embeddings up.
@@ -131,7 +135,9 @@ func (g *Gallery) search(queries [][]float32, options *IdentifyOptions, most int
 		}
 		matrix = append(matrix, query...)
 	}
-	given, out := options.c(), C.fm_identification{struct_size: C.sizeof_fm_identification}
+	var s scratch
+	defer s.done()
+	given, out := options.c(&s), C.fm_identification{struct_size: C.sizeof_fm_identification}
 	matches, counts, failure := make([]C.fm_match, n*most), make([]C.size_t, n), noError()
 	status := C.fm_gallery_search(g.c(), floatsOf(matrix), C.size_t(n), C.size_t(dim), &given, &matches[0],
 		C.size_t(most), &counts[0], &out, &failure)
@@ -145,14 +151,17 @@ func (g *Gallery) search(queries [][]float32, options *IdentifyOptions, most int
 	return found, nil
 }
 
-// Verify tells whether a photograph is of the person with this id.
+// Verify tells whether a photograph is of the person with this id. With ErrNotLive, the verification's Liveness alone is
+// filled.
 func (g *Gallery) Verify(session *Session, id string, photo *Image, options *VerifyOptions) (Verification, error) {
 	end, err := session.begin(photo.handle())
 	if err != nil {
 		return Verification{}, err
 	}
 	defer end()
-	given, out := options.c(), noVerification()
+	var s scratch
+	defer s.done()
+	given, out := options.c(&s), noVerification()
 	err = g.about(id, func(id *C.char, failure *C.fm_error) C.fm_status {
 		return C.fm_verify_identity(g.c(), session.c(), id, photo.c(), &given, &out, failure)
 	})

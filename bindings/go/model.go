@@ -188,7 +188,9 @@ func (m *Model) Verify(a, b []float32, options *VerifyOptions) (Verification, er
 		return Verification{}, err
 	}
 	defer taken.release()
-	given, out, failure := options.c(), noVerification(), noError()
+	var s scratch
+	defer s.done()
+	given, out, failure := options.c(&s), noVerification(), noError()
 	status := C.fm_verify_embeddings(m.c(), floatsOf(a), floatsOf(b), C.size_t(len(a)), &given, &out, &failure)
 	return verificationOf(&out), answer(status, &failure)
 }

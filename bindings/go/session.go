@@ -5,17 +5,13 @@ package facematch
 */
 import "C"
 
-import (
-	"sync"
-	"unsafe"
-)
+import "unsafe"
 
 // Session is the working memory around an embedder and, usually, a detector. It does one thing at a time: goroutines
 // that share one wait for each other.
 type Session struct {
-	h    *handle
-	turn sync.Mutex
-	dim  int
+	own confined
+	dim int
 }
 
 // SessionOptions tells how faces are found and embedded.
@@ -28,6 +24,7 @@ type SessionOptions struct {
 	MaxFaces  int  // most faces kept per image; default 256
 	Selection Selection
 	MinScore  float32 // faces below this detection score are dropped
+	Liveness  *Model  // nil: no call can check it
 }
 
 // Embedding is a face's vector, and the face.
@@ -43,7 +40,7 @@ func (o *SessionOptions) c(s *scratch) C.fm_session_options {
 	if o == nil {
 		return c
 	}
-	c.detector = o.Detector.c()
+	c.detector, c.liveness = o.Detector.c(), o.Liveness.c()
 	c.precision, c.selection = C.fm_precision(o.Precision), C.fm_selection(o.Selection)
 	c.threads, c.flip = s.number(o.Threads, "threads"), flag(o.Flip)
 	c.min_face_px, c.max_faces = s.number(o.MinFacePx, "min_face_px"), s.number(o.MaxFaces, "max_faces")
@@ -51,16 +48,16 @@ func (o *SessionOptions) c(s *scratch) C.fm_session_options {
 	return c
 }
 
-// NewSession makes a session. The embedder is nil for one that only finds faces. It keeps its models: they may be
-// closed.
+// NewSession makes a session. The embedder is nil for one that only finds faces or checks liveness. It keeps its models:
+// they may be closed.
 func NewSession(embedder *Model, options *SessionOptions) (*Session, error) {
 	var s scratch
 	defer s.done()
-	var detector *Model
+	var detector, liveness *Model
 	if options != nil {
-		detector = options.Detector
+		detector, liveness = options.Detector, options.Liveness
 	}
-	taken, err := hold(embedder.handle(), detector.handle())
+	taken, err := hold(embedder.handle(), detector.handle(), liveness.handle())
 	if err != nil {
 		return nil, err
 	}
@@ -81,37 +78,25 @@ func NewSession(embedder *Model, options *SessionOptions) (*Session, error) {
 	if err := answer(C.fm_session_create(&out, embedder.c(), &given, &failure), &failure); err != nil {
 		return nil, err
 	}
-	return &Session{h: newHandle(unsafe.Pointer(out), func() { C.fm_session_free(out) }), dim: dim}, nil
+	made := &Session{dim: dim}
+	made.own.h = newHandle(unsafe.Pointer(out), func() { C.fm_session_free(out) })
+	return made, nil
 }
 
-func (s *Session) handle() *handle {
+func (s *Session) confined() *confined {
 	if s == nil {
 		return nil
 	}
-	return s.h
+	return &s.own
 }
 
-func (s *Session) c() *C.fm_session { return (*C.fm_session)(s.handle().pointer()) }
+func (s *Session) c() *C.fm_session { return (*C.fm_session)(s.confined().handle().pointer()) }
 
-// begin takes the session's turn and what else the call uses; the function that it gives ends the call.
-func (s *Session) begin(others ...*handle) (func(), error) {
-	taken, err := hold(append(others, s.handle())...)
-	if err != nil {
-		return nil, err
-	}
-	if s == nil {
-		return taken.release, nil
-	}
-	s.turn.Lock()
-	return func() {
-		s.turn.Unlock()
-		taken.release()
-	}, nil
-}
+func (s *Session) begin(others ...*handle) (func(), error) { return s.confined().begin(others...) }
 
 // Close gives the session's memory back, wiped.
 func (s *Session) Close() error {
-	s.handle().close()
+	s.confined().handle().close()
 	return nil
 }
 
@@ -175,14 +160,17 @@ func (s *Session) size() int {
 	return s.dim
 }
 
-// Verify decides whether two photographs are of one person.
+// Verify decides whether two photographs are of one person. Where liveness is asked for, it is that of the second. With
+// ErrNotLive, the verification's Liveness alone is filled.
 func (s *Session) Verify(a, b *Image, options *VerifyOptions) (Verification, error) {
+	var texts scratch
+	defer texts.done()
 	end, err := s.begin(a.handle(), b.handle())
 	if err != nil {
 		return Verification{}, err
 	}
 	defer end()
-	given, out, failure := options.c(), noVerification(), noError()
+	given, out, failure := options.c(&texts), noVerification(), noError()
 	status := C.fm_verify(s.c(), a.c(), b.c(), &given, &out, &failure)
 	return verificationOf(&out), answer(status, &failure)
 }

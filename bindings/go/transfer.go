@@ -22,26 +22,19 @@ type Transfer struct{ Identities, Templates, Skipped, Bytes int64 }
 
 // moving is a transfer that runs: who stops it and who is told.
 type moving struct {
+	guard
 	ctx      context.Context
 	progress func(done, total int64)
-	panicked any
 }
 
 //export facematchGoMoved
-func facematchGoMoved(number C.uintptr_t, done, total C.int64_t) (stop C.int32_t) {
+func facematchGoMoved(number C.uintptr_t, done, total C.int64_t) C.int32_t {
 	m := cgo.Handle(number).Value().(*moving)
-	defer func() {
-		if m.panicked = recover(); m.panicked != nil { // must not unwind C; goes on in Go
-			stop = 1
+	return flag(!m.goOn(m.ctx, func() {
+		if m.progress != nil {
+			m.progress(int64(done), int64(total))
 		}
-	}()
-	if m.ctx.Err() != nil {
-		return 1
-	}
-	if m.progress != nil {
-		m.progress(int64(done), int64(total))
-	}
-	return 0
+	}))
 }
 
 // transfer runs a call with the options, and ends it with the context.
@@ -74,9 +67,7 @@ func (g *Gallery) transfer(ctx context.Context, s *scratch, options *TransferOpt
 	out, failure := C.fm_transfer{struct_size: C.sizeof_fm_transfer}, noError()
 	err = answer(call(&given, &out, &failure), &failure)
 	cause := keyDone()
-	if m.panicked != nil {
-		panic(m.panicked)
-	}
+	m.raise()
 	if err != nil && Status(failure.status) == ErrCanceled {
 		cause = ctx.Err()
 	}
