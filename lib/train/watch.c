@@ -84,7 +84,7 @@ static fm_status tell_person(fm_trainer *t, const fmi_person *person, fm_error *
                  person->name);
         return fmi_tell(t, &finding, err);
     }
-    if (person->photographs[0] != 1)
+    if (person->photographs[0] != 1 || t->liveness)
         return FM_OK;
     finding.kind = FM_FINDING_SINGLE;
     snprintf(message, sizeof message,
@@ -138,6 +138,8 @@ static double farther(double positive, double negative)
 /* The loss where nothing is known, but of triplets. */
 static double chance(const fm_trainer *t)
 {
+    if (t->liveness)
+        return log(fmax((double)fmi_trainer_dim(t), 2));
     return log(t->options.loss == FM_LOSS_SOFTMAX ? (double)t->classes : 2);
 }
 

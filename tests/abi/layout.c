@@ -473,6 +473,9 @@ static void print_train(void)
     TYPE(fm_role);
     CONSTANT(FM_ROLE_TRAIN);
     CONSTANT(FM_ROLE_VALIDATION);
+    TYPE(fm_frame_class);
+    CONSTANT(FM_FRAME_LIVE);
+    CONSTANT(FM_FRAME_ATTACK);
     TYPE(fm_augmentation);
     FIELD(fm_augmentation, flip);
     FIELD(fm_augmentation, shift);
