@@ -34,7 +34,7 @@ COMPILERS = {"c": [os.environ.get("CC", "cc"), "-x", "c", "-std=c99"],
 OTHERS = {"apt-get", "pip", "python3", "cc", "c++", "cmake", "createdb", "psql", "head", "chmod", "go", "for", "do", "done",
           "gzip", "man"}
 # Where a command ends whose words are right, in an empty folder and without a server.
-NOTHING_THERE = re.compile(r"no model(s;| ')|no such file|does not exist|no connection|is not there", re.I)
+NOTHING_THERE = re.compile(r"no (model|architecture) '|no models;|no such file|does not exist|no connection|is not there", re.I)
 
 
 def blocks(language: str) -> list[tuple[str, str]]:
