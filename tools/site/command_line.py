@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from reference import code, escaped, table
@@ -57,5 +58,6 @@ def write(program: str, page: Path) -> None:
     parts = ["# Command line", "Every command takes `--json` (one JSON object per result on standard output; errors become "
              "objects too) and `--help`.", escaped(" ".join(closing.split("\n\n")[0].split())),
              escaped(" ".join(closing.split("\n\n")[1].split()))]
-    parts += [command_text(program, command) for command in commands(program)]
+    with ThreadPoolExecutor() as pool:  # the program may take its time to load
+        parts += pool.map(lambda command: command_text(program, command), commands(program))
     page.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
