@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Speed, as JSON: each embedder against ONNX Runtime in one run, then photograph to embedding, then what a
-# binding costs beside C, then a step of training against PyTorch, then exact search in galleries against
-# FAISS and usearch (up to 1,000,000 x 512, which takes 12 GB of memory and half an hour;
+# binding costs beside C, a service in Go under load, then a step of training against PyTorch, then exact
+# search in galleries against FAISS and usearch (up to 1,000,000 x 512, which takes 12 GB of memory and half an hour;
 # BENCH_SIZES=10000x128,100000x128 asks for less), then approximate search, then opening, enrolling and
 # removing in a gallery's file.
 # Last, search in PostgreSQL (BENCH_POSTGRES_SIZES=100000; a million takes half an hour).
 # The photographs are the first 200 of LFW in FACEMATCH_DATA, else those of the demo.
 . "$(dirname "$0")/common.sh"
+need_packages wrk go=golang-go
 scripts/setup.sh
 fetch_photos
 if [ ! -x .venv-bench/bin/python ]; then
@@ -32,7 +33,13 @@ build/bin/bench_pipeline "$models" "${list[@]}"
 
 say "what a binding costs beside C"
 make_test_venv
-.venv-tests/bin/python bench/binding_cost.py
+export PKG_CONFIG_PATH=$root/build/go LD_LIBRARY_PATH=$root/build/lib
+(cd bench/go_cost && ../../bindings/go/tools/go.sh build -o ../../build/bin/go_cost .)
+.venv-tests/bin/python bench/binding_cost.py --go build/bin/go_cost
+
+say "a service in Go under load, beside the bare library"
+"$python" bench/go_service.py
+unset PKG_CONFIG_PATH LD_LIBRARY_PATH
 
 say "a step of training against PyTorch"
 PYTHONPATH=tools/models .venv/bin/python -m facematch_models build facenet-small deepface-small \

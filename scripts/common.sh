@@ -47,6 +47,14 @@ make_test_venv() {
     cp tests/requirements.txt .venv-tests/requirements.installed
 }
 
+# Python with what makes the site.
+make_site_venv() {
+    cmp -s scripts/site-requirements.txt .venv-site/requirements.installed && return
+    "$python" -m venv .venv-site
+    .venv-site/bin/pip install -q -r scripts/site-requirements.txt
+    cp scripts/site-requirements.txt .venv-site/requirements.installed
+}
+
 # Public photographs (official portraits) from PyPI's face_recognition, for the demo and the tests.
 fetch_photos() {
     [ -f "$photos/.complete" ] && return

@@ -2,13 +2,14 @@
 # Every test: torch-free ones with sanitizers and under valgrind, then all on libtorch and real
 # photographs. Tests on data/lfw and its neighbours skip, and say so, where FACEMATCH_DATA is absent.
 . "$(dirname "$0")/common.sh"
-need_packages valgrind binutils chromium abigail-tools clang
+need_packages valgrind binutils chromium abigail-tools clang doxygen go=golang-go
 export FACEMATCH_DATA=${FACEMATCH_DATA:-$root/../shared/data}
 if [ -d "$FACEMATCH_DATA/weights" ]; then
     export MINIFASNET_WEIGHTS=${MINIFASNET_WEIGHTS:-$FACEMATCH_DATA/weights}
 fi
 scripts/setup.sh
 make_test_venv
+make_site_venv
 if [ ! -d build/node/node_modules/axe-core ]; then
     npm install --silent --no-audit --no-fund --prefix build/node axe-core@4.10.2
 fi

@@ -5,7 +5,8 @@
  *     auto embedder = facematch::model::load("models/default.pt").value();
  *     auto detector = facematch::model::load("models/mtcnn.pt").value();
  *     auto session = facematch::session::create(embedder, detector).value();
- *     auto a = facematch::image::load("a.jpg").value(), b = facematch::image::load("b.jpg").value();
+ *     auto a = facematch::image::load("a.jpg").value();
+ *     auto b = facematch::image::load("b.jpg").value();
  *     bool same = session.verify(a, b).value().match;
  *
  * Every call that can fail returns a facematch::result. Whoever likes exceptions calls value(), which
@@ -57,18 +58,22 @@ template <class T> T make() noexcept
 
 /** What a call that failed has to say. */
 struct failure {
-    fm_status status = FM_E_INTERNAL;
-    std::string message;
+    fm_status status = FM_E_INTERNAL; /**< what the call answered */
+    std::string message;              /**< one line of text */
     fm_liveness_summary liveness{}; /**< of a decision that answers FM_E_NOT_LIVE: why; else zero */
 };
 
 /** Thrown by result::value(). */
 class error : public std::exception {
 public:
+    /** Of a failure. */
     explicit error(failure what) : what_(std::make_shared<const failure>(std::move(what))) {}
+    /** Of a call that answered status, with its line of text. */
     error(fm_status status, std::string message) : error(failure{status, std::move(message)}) {}
 
+    /** What the call answered. */
     fm_status status() const noexcept { return what_->status; }
+    /** The line of text. */
     const char *what() const noexcept override { return what_->message.c_str(); }
     /** failure::liveness */
     const fm_liveness_summary &liveness() const noexcept { return what_->liveness; }
@@ -94,10 +99,14 @@ namespace detail {
 /** A value, or why there is none: as std::expected of C++23. */
 template <class T> class [[nodiscard]] result {
 public:
+    /** Success. */
     result(T value) : value_(std::move(value)) {}
+    /** Failure. */
     result(failure what) : failure_(std::move(what)) {}
 
+    /** Did the call succeed? */
     bool has_value() const noexcept { return value_.has_value(); }
+    /** As has_value(). */
     explicit operator bool() const noexcept { return has_value(); }
 
     /** FM_OK where there is a value. */
@@ -113,16 +122,19 @@ public:
         check();
         return *value_;
     }
+    /** The same. */
     const T &value() const &
     {
         check();
         return *value_;
     }
+    /** The same. */
     T value() && // no reference: for (auto &face : session.detect(photo).value()) would outlive it
     {
         check();
         return std::move(*value_);
     }
+    /** The value, or other where there is none. */
     template <class U> T value_or(U &&other) &&
     {
         return has_value() ? std::move(*value_) : static_cast<T>(std::forward<U>(other));
@@ -130,9 +142,13 @@ public:
 
     /** The value, where has_value() was asked before. */
     T &operator*() & noexcept { return *value_; }
+    /** The same. */
     const T &operator*() const & noexcept { return *value_; }
+    /** The same. */
     T operator*() && { return std::move(*value_); }
+    /** A member of it. */
     T *operator->() noexcept { return &*value_; }
+    /** A member of it. */
     const T *operator->() const noexcept { return &*value_; }
 
 private:
@@ -149,12 +165,18 @@ private:
 template <> class [[nodiscard]] result<void> {
 public:
     result() = default;
+    /** Failure. */
     result(failure what) : failure_(std::move(what)), failed_(true) {}
 
+    /** Did the call succeed? */
     bool has_value() const noexcept { return !failed_; }
+    /** As has_value(). */
     explicit operator bool() const noexcept { return !failed_; }
+    /** FM_OK where the call succeeded. */
     fm_status status() const noexcept { return failed_ ? failure_.status : FM_OK; }
+    /** One line of text; empty where the call succeeded. */
     const std::string &message() const noexcept { return failure_.message; }
+    /** Throws facematch::error where the call failed (without exceptions: aborts). */
     void value() const
     {
         if (failed_)
@@ -173,8 +195,11 @@ private:
 template <class T> class span {
 public:
     constexpr span() noexcept = default;
+    /** Of a pointer and a count. */
     constexpr span(T *data, std::size_t size) noexcept : data_(data), size_(size) {}
+    /** Of an array. */
     template <std::size_t N> constexpr span(T (&array)[N]) noexcept : data_(array), size_(N) {}
+    /** Of a container. */
     template <class C, class E = std::remove_pointer_t<decltype(std::declval<C &>().data())>,
               class = std::enable_if_t<
                   std::is_convertible_v<E (*)[], T (*)[]> && // of this type, not of one derived
@@ -183,11 +208,17 @@ public:
     {
     }
 
+    /** The first element. */
     constexpr T *data() const noexcept { return data_; }
+    /** How many elements there are. */
     constexpr std::size_t size() const noexcept { return size_; }
+    /** Are there none? */
     constexpr bool empty() const noexcept { return size_ == 0; }
+    /** The first element. */
     constexpr T *begin() const noexcept { return data_; }
+    /** Behind the last element. */
     constexpr T *end() const noexcept { return data_ + size_; }
+    /** Element i, which must be there. */
     constexpr T &operator[](std::size_t i) const noexcept { return data_[i]; }
 
 private:
@@ -308,14 +339,17 @@ inline fm_status refuse(fm_error *err, const char *why)
 /** Owns a handle of the C interface. Moves, does not copy. */
 template <class T, void (*Free)(T *)> class handle {
 public:
+    /** The handle of C. */
     using pointer = T *;
 
     handle() noexcept = default;
     /** Takes over a handle of C. */
     explicit handle(T *owned) noexcept : owned_(owned) {}
+    /** The handle of C, for a function without a method. */
     T *get() const noexcept { return owned_.get(); }
     /** Gives the handle to the caller, who frees it. */
     T *release() noexcept { return owned_.release(); }
+    /** Is there a handle? */
     explicit operator bool() const noexcept { return owned_ != nullptr; }
 
 private:
@@ -335,6 +369,7 @@ inline result<fm_build_info> build_info()
 
 /* ---- photographs ---- */
 
+/** Pixels of a photograph. */
 class image : public handle<fm_image, fm_image_free> {
 public:
     using handle::handle;
@@ -417,6 +452,7 @@ inline std::vector<const fm_image *> pointers(span<const image> images)
 
 /* ---- models ---- */
 
+/** A loaded network; shared by any number of threads. */
 class model : public handle<fm_model, fm_model_free> {
 public:
     using handle::handle;
@@ -483,7 +519,7 @@ public:
 
 /** The embedding of one face of a photograph. */
 struct embedded {
-    floats vector;
+    floats vector;              /**< float32[dim] */
     fm_face face{};             /**< the one that was embedded */
     std::size_t face_count = 0; /**< faces that were found; 1 where the face was given */
 };
@@ -492,9 +528,11 @@ struct embedded {
 struct embedded_batch {
     floats rows; /**< float32[n][dim]; zeros where there is no face */
     std::vector<fm_status> statuses; /**< FM_OK, or FM_E_NOT_FOUND: no face */
-    std::size_t dim = 0;
+    std::size_t dim = 0;             /**< floats of a row */
 
+    /** Photographs. */
     std::size_t size() const noexcept { return statuses.size(); }
+    /** The embedding of photograph i. */
     span<const float> row(std::size_t i) const noexcept { return {rows.data() + i * dim, dim}; }
 };
 
@@ -503,6 +541,7 @@ struct live_batch {
     std::vector<fm_liveness_result> results; /**< with a status of FM_OK: what was found */
     std::vector<fm_status> statuses;         /**< FM_OK, or FM_E_NOT_FOUND: no face */
 
+    /** Photographs. */
     std::size_t size() const noexcept { return statuses.size(); }
 };
 
@@ -723,17 +762,19 @@ inline fm_gallery_key key_of_passphrase(const std::string &passphrase) noexcept
 /** Who is in a photograph; empty: nobody of the gallery. */
 struct identification {
     std::vector<fm_match> matches; /**< best first */
-    fm_identification details = make<fm_identification>();
+    fm_identification details = make<fm_identification>(); /**< what the answer rests on */
 };
 
 /** Answers to several queries. */
 struct search_results {
     std::vector<std::vector<fm_match>> matches; /**< of each query, best first */
-    fm_identification details = make<fm_identification>();
+    fm_identification details = make<fm_identification>(); /**< what the answer rests on */
 };
 
+/** How many there are. */
 struct gallery_counts {
-    std::size_t identities = 0, templates = 0;
+    std::size_t identities = 0, /**< people */
+        templates = 0;          /**< of all of them */
 };
 
 /** Any number of threads may use a gallery at once. */
@@ -971,8 +1012,9 @@ public:
 
 /* ---- evaluation ---- */
 
+/** What evaluate_pairs() tells. */
 struct pairs_evaluation {
-    fm_pairs_report report = make<fm_pairs_report>();
+    fm_pairs_report report = make<fm_pairs_report>(); /**< the figures */
     std::vector<double> tars; /**< of each far; NaN where it cannot be told */
 };
 
@@ -992,8 +1034,10 @@ inline result<pairs_evaluation> evaluate_pairs(span<const float> scores,
     });
 }
 
+/** What evaluation::histogram() tells. */
 struct score_histogram {
-    std::vector<std::int64_t> genuine, impostor;
+    std::vector<std::int64_t> genuine, /**< scores of genuine comparisons, in each part */
+        impostor;                      /**< scores of impostor comparisons, in each part */
 };
 
 /** Any number of comparisons; one thread at a time. */

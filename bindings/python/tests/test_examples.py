@@ -68,8 +68,8 @@ class Examples(unittest.TestCase):
 class Snippets(unittest.TestCase):
     """Those of a page one after the other, in one folder and one namespace, as a reader would try them."""
 
-    def run_page(self, page):
-        """What its snippets print, and the files that they leave."""
+    def run_page(self, page, names=None, then=None):
+        """What its snippets print, and the files that they leave, where `then` may look on."""
         with open(os.path.join(ROOT, page), encoding="utf-8") as file:
             snippets = re.findall(r"^```python\n(.*?)^```", file.read(), re.M | re.S)
         self.assertTrue(snippets)
@@ -80,10 +80,12 @@ class Snippets(unittest.TestCase):
                 os.symlink(os.path.abspath(photo_path(photo + ".jpg")), os.path.join(folder, name + ".jpg"))
             os.chdir(folder)
             try:
-                printed, names = io.StringIO(), {}
+                printed, names = io.StringIO(), names or {}
                 with contextlib.redirect_stdout(printed):
                     for number, snippet in enumerate(snippets):
                         exec(compile(snippet, f"snippet {number + 1}", "exec"), names)
+                if then:
+                    then()
                 return printed.getvalue(), os.listdir()
             finally:
                 os.chdir(before)
@@ -93,6 +95,52 @@ class Snippets(unittest.TestCase):
         for text in ("the same person", "LOOKS_LIKE_ANOTHER anna", "NOT_FOUND"):
             self.assertIn(text, printed)
         self.assertLessEqual({"mine.pt", "det.png", "people.fmg"}, set(files))
+
+    def test_coming_from(self):
+        printed, files = self.run_page(os.path.join("docs", "coming-from.md"))
+        self.assertEqual(printed.splitlines()[0], "anna")
+        self.assertRegex(printed, r"(?m)^True 0\.\d+ \S+e-\d+\n1 anna ")
+        self.assertRegex(printed, r"(?m)^1 \(\d+\.\d+, \d+\.\d+\)$")
+        self.assertTrue(printed.endswith("nobody of this gallery\n"), printed)
+        self.assertLessEqual({"moved.fmg", "db.fmg"}, set(files))
+
+    def test_tolerances_of_dlib(self):
+        with open(os.path.join(ROOT, "docs", "coming-from.md"), encoding="utf-8") as file:
+            rows = re.findall(r"^\| (0\.\d+) \| -\1 \| 1 in ([\d,]+) \| ([\d.]+) % \| ([\d.]+) % \|$", file.read(), re.M)
+        self.assertEqual(len(rows), 5)
+        with fm.Model(os.path.join(MODELS, "dlib-resnet-v1.pt")) as model:
+            for tolerance, strangers, of_hundred, of_thousand in rows:
+                fmr = model.fmr(-float(tolerance))
+                self.assertAlmostEqual(fmr * int(strangers.replace(",", "")), 1, delta=0.02)
+                for people, told in ((100, of_hundred), (1000, of_thousand)):
+                    self.assertAlmostEqual(100 * (1 - (1 - fmr) ** people), float(told), delta=0.51 if "." not in told else 0.051)
+
+    def test_bring_your_own_model(self):
+        import torch
+
+        class MyNet(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.layer = torch.nn.Conv2d(3, 512, 112)
+
+            def forward(self, pixels):
+                return self.layer(pixels).flatten(1)
+
+        self.run_page(os.path.join("docs", "models.md"), {"MyNet": MyNet}, self.own_model_works)
+
+    def own_model_works(self):
+        with fm.Model("my-net.pt") as mine, fm.Model("models/mtcnn.pt") as detector, fm.Session(mine, detector) as session:
+            self.assertEqual(session.embed("a.jpg").shape, (512,))
+
+    def test_no_page_is_left_out(self):
+        """Pages with snippets of Python are named above."""
+        with open(__file__, encoding="utf-8") as file:
+            tests = file.read()
+        for name in ["README.md", *os.listdir(os.path.join(ROOT, "docs"))]:
+            if name.endswith(".md"):
+                with open(os.path.join(ROOT, name if name == "README.md" else os.path.join("docs", name)), encoding="utf-8") as file:
+                    if "```python" in file.read():
+                        self.assertIn(f'"{name}"', tests)
 
     def test_readme(self):
         self.assertEqual(self.run_page("README.md")[0], "the same person\n")

@@ -1,0 +1,3 @@
+module libfacematch/facematch
+
+go 1.24

@@ -1,0 +1,7 @@
+module libfacematch/examples/service
+
+go 1.24
+
+require libfacematch/facematch v0.0.0
+
+replace libfacematch/facematch => ../../../bindings/go
