@@ -155,7 +155,7 @@ typedef struct fm_trainer_options {
     int32_t epochs;                 /**< 1..100,000; default 30 */
     int32_t steps_per_epoch;        /**< default: as many as show each photograph about once */
     fm_optimizer optimizer;         /**< default FM_OPTIMIZER_ADAM */
-    float learning_rate;            /**< > 0; default 0.001 */
+    float learning_rate;            /**< > 0; default 0.001, of a liveness model 0.0001 */
     float momentum;                 /**< of SGD, 0..1; default 0.9; below 0: none */
     float weight_decay;             /**< >= 0; default 0. Of a learned metric: towards equal weights */
     fm_schedule schedule;           /**< default FM_SCHEDULE_COSINE */
