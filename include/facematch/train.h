@@ -216,7 +216,8 @@ typedef struct fm_training_stats {
                                them */
     double best_eer;
     double first_eer;       /**< before the first epoch */
-    double validation_loss; /**< of a liveness model, on the frames of the people left out; else NaN */
+    double validation_loss; /**< of a liveness model, on the frames of the people left out; NaN without
+                                 them; of others 0 */
     double best_validation_loss;  /**< of the epoch best_epoch */
     double first_validation_loss; /**< before the first epoch */
     /* --- 0.1 ends here, append below --- */

@@ -26,6 +26,15 @@ def expect(text, holds):
     good = good and holds
 
 
+def changed(one, other):
+    """The layers that differ."""
+    import torch
+
+    weights = dict(torch.jit.load(other).named_parameters())
+    return {name.rsplit(".", 1)[0] for name, weight in torch.jit.load(one).named_parameters()
+            if not torch.equal(weight, weights[name])}
+
+
 def check_file(work, path):
     """What was trained is what others take for a network, and the library for a liveness model."""
     import torch
@@ -57,6 +66,7 @@ def check(program, models, place):
            f"{told['first_validation_loss']:.3f}, then {told['validation_loss']:.3f}",
            told["eer"] < 0.15 and told["validation_loss"] < 0.5 * told["first_validation_loss"])
     check_file(work, mended)
+    expect("only last layers were trained", changed(mended, broken) == {"close.out", "wide.out"})
     kept, told = work.train(whole, "kept", "1")
     before, after = work.measure(whole), work.measure(kept)
     expect(f"from the published nets: EER {before['eer']:.2f}, then {after['eer']:.2f}",
@@ -65,6 +75,8 @@ def check(program, models, place):
            f"{told['first_validation_loss']:.3f}, then {told['validation_loss']:.3f}",
            told["eer"] <= told["first_eer"] and
            told["validation_loss"] <= told["first_validation_loss"])
+    expect("all layers were trained",
+           told["best_epoch"] == 0 or {"close.stem", "wide.stem"} <= changed(kept, whole))
 
 
 def main():
