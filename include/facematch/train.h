@@ -160,7 +160,7 @@ typedef struct fm_trainer_options {
     int32_t epochs;                 /**< 1..100,000; default 30 */
     int32_t steps_per_epoch;        /**< default: as many as show each photograph about once */
     fm_optimizer optimizer;         /**< default FM_OPTIMIZER_ADAM */
-    float learning_rate;            /**< > 0; default 0.001 */
+    float learning_rate;            /**< > 0; default 0.001, of a liveness model 0.0001 */
     float momentum;                 /**< of SGD, 0..1; default 0.9; below 0: none */
     float weight_decay;             /**< >= 0; default 0. Of a learned metric: towards equal weights */
     fm_schedule schedule;           /**< default FM_SCHEDULE_COSINE */
@@ -230,7 +230,8 @@ typedef struct fm_training_stats {
                                them */
     double best_eer;      /**< of best_epoch */
     double first_eer;     /**< before the first epoch */
-    double validation_loss; /**< of a liveness model, on the frames of the people left out; else NaN */
+    double validation_loss; /**< of a liveness model, on the frames of the people left out; NaN without
+                                 them; of others 0 */
     double best_validation_loss;  /**< of the epoch best_epoch */
     double first_validation_loss; /**< before the first epoch */
     /* --- 0.1 ends here, append below --- */

@@ -120,9 +120,11 @@ fm_status fm_trainer_stats(const fm_trainer *trainer, fm_training_stats *stats, 
     own.eer = run->eer;
     own.best_eer = run->best_eer;
     own.first_eer = run->first_eer;
-    own.validation_loss = run->validation_loss;
-    own.best_validation_loss = run->best_validation_loss;
-    own.first_validation_loss = run->first_validation_loss;
+    if (trainer->liveness) {
+        own.validation_loss = run->validation_loss;
+        own.best_validation_loss = run->best_validation_loss;
+        own.first_validation_loss = run->first_validation_loss;
+    }
     fmi_output_write(stats, &own, sizeof own);
     return FM_OK;
 }

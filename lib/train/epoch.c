@@ -224,6 +224,8 @@ static fm_status one_step(bench *b, int32_t step, int32_t steps, fmi_run *run,
         figures->active += one.active;
     }
     figures->loss /= (double)nets;
+    if (status == FM_OK && isnan(run->first_loss))
+        run->first_loss = figures->loss;
     return status;
 }
 

@@ -28,7 +28,7 @@ static void fill_defaults(fm_trainer_options *o, fm_model_kind kind)
     if (o->margin == 0)
         o->margin = 0.2f;
     if (o->learning_rate == 0)
-        o->learning_rate = 0.001f;
+        o->learning_rate = kind == FM_MODEL_LIVENESS ? 0.0001f : 0.001f;
     if (o->momentum == 0)
         o->momentum = 0.9f;
     else if (o->momentum < 0)

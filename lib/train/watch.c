@@ -160,7 +160,7 @@ fm_status fmi_watch_step(fm_trainer *t, const fmi_loss_figures *figures, fmi_run
         return fmi_fail_explosion(t, "the loss is", err);
     if (isnan(run->first_distance))
         run->first_distance = distance;
-    if (isnan(run->first_loss))
+    if (isnan(run->first_loss) && !t->liveness) /* of all networks together, then */
         run->first_loss = loss;
     run->collapsed =
         distance <= COLLAPSED * run->first_distance && at_loss(t, figures) ? run->collapsed + 1 : 0;

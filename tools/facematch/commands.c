@@ -158,7 +158,7 @@ const command COMMANDS[] = {
      "train --arch facenet-small --data people --report curves.html --out mine.pt\n"
      "train --arch deepface-small --loss softmax --data people --out mine.pt\n"
      "train --from dlib-resnet-v1 --freeze all --head 128 --data people --out m.pt\n"
-     "train --from minifasnet --rate 1e-4 --data faces --labels labels.csv --out mine.pt\n"
+     "train --from minifasnet --data faces --labels labels.csv --out mine.pt\n"
      "train --arch facenet-small --data people --checkpoint run --resume --out m.pt",
      cmd_train},
     {FOR_MODELS, NULL, "models", 0, 0, "", "list the models that are found",

@@ -278,7 +278,7 @@ const option_spec OPTIONS[] = {
     {"optimizer", "NAME", OPTION_CHOICE, AT(optimizer), FOR_TRAIN, 0, 0, OPTIMIZERS,
      "adam (default), sgd or adagrad."},
     {"rate", "RATE", OPTION_REAL, AT(rate), FOR_TRAIN, 1e-12, 1000000, NULL,
-     "The learning rate. Default 0.001."},
+     "The learning rate. Default 0.001, for a liveness model 0.0001."},
     {"momentum", "SHARE", OPTION_REAL, AT(momentum), FOR_TRAIN, 0, 1, NULL,
      "Of --optimizer sgd. Default 0.9; 0: none."},
     {"weight-decay", "RATE", OPTION_REAL, AT(weight_decay), FOR_TRAIN, 0, 1000, NULL,

@@ -580,9 +580,9 @@ class Liveness(FakeCase):
         self.assertIn('"dataset": "drawn"', text)
         with self.assertRaises(errors.StateError):
             evaluate.calibrate_liveness([0.9], [0])
-        more = evaluate.calibrate_liveness([0.9] * 10 + [0.1] * 10, [0] * 10 + [1] * 10)
-        live, spoof = evaluate.liveness_thresholds(more, apcer=0.2, bpcer=0.2)
-        self.assertTrue(0 <= spoof <= live <= 1)
+        many = evaluate.calibrate_liveness([0.9, 0.8, 0.2, 0.1] * 10, [0, 0, 1, 2] * 10)
+        live, spoof = evaluate.liveness_thresholds(many, apcer=0.1, bpcer=0.1)
+        self.assertTrue(0.2 < spoof <= live <= 1)
         with self.assertRaises(errors.LimitError):
             evaluate.liveness_thresholds(text)
         with self.assertRaises(errors.CorruptError):
