@@ -2,8 +2,16 @@
 # Install the Debian packages in a new Debian 12, run tests/package/in_debian/*.sh there, which build programs
 # and run them on photographs, then remove the packages and see that nothing is left. As root; takes some
 # minutes, and fetches about 300 MB, so scripts/test.sh does not do it.
+# check_packages.sh [NAME...]: those of the scripts alone, such as go.
 . "$(dirname "$0")/common.sh"
 [ "$(id -u)" -eq 0 ] || die "debootstrap and chroot need root."
+scripts=()
+for name in "${@:-*}"; do
+    for script in tests/package/in_debian/$name.sh; do
+        [ -f "$script" ] || die "There is no $script."
+        [ "$script" = tests/package/in_debian/expect.sh ] || scripts+=("$script")
+    done
+done
 need_packages debootstrap ca-certificates
 scripts/setup.sh
 fetch_photos
@@ -72,7 +80,7 @@ cp -r tests/package "$debian/srv/source/tests/"
 cp "$models/default.pt" "$models/mtcnn.pt" "$debian/srv/models/"
 cp "$photos"/*.jpg "$debian/srv/photos/"
 inside apt-get update -qq
-mapfile -t needed < <(sed -n 's/^# needs: //p' tests/package/in_debian/*.sh | tr ' ' '\n' | sort -u)
+mapfile -t needed < <(sed -n 's/^# needs: //p' "${scripts[@]}" | tr ' ' '\n' | sort -u)
 install_inside "${needed[@]}"
 list_files >"$debian/srv/before"
 
@@ -83,9 +91,8 @@ inside sh -c 'apt-get install -y -qq --no-install-recommends /srv/*.deb' >>"$deb
 }
 inside dpkg-query -W 'libfacematch*' facematch-tools
 
-for script in tests/package/in_debian/*.sh; do
+for script in "${scripts[@]}"; do
     name=$(basename "$script" .sh)
-    [ "$name" != expect ] || continue
     say "$(sed -n '1s/^# //p' "$script")"
     mkdir "$debian/srv/$name"
     # shellcheck disable=SC2016 # expanded inside

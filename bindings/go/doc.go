@@ -13,12 +13,12 @@
 //
 // Every options parameter may be nil, and a zero in it means the default.
 //
-// Image, Model, Session, Gallery and Evaluation hold memory of C. Close gives it back at once; of what was forgotten
-// the garbage collector does. Close may be called again and beside running calls, which go on to their end: the memory
-// goes with the last of them. A call that begins after Close fails with ErrClosed.
+// Image, Model, Session, LivenessSequence, Gallery, Evaluation and Trainer hold memory of C. Close gives it back at once;
+// of what was forgotten the garbage collector does. Close may be called again and beside running calls, which go on to
+// their end: the memory goes with the last of them. A call that begins after Close fails with ErrClosed.
 //
-// Any number of goroutines may share each of them. A Session and an Evaluation do one thing at a time, so that others
-// wait; for work in parallel make several sessions of one model, which is cheap, or a Pool.
+// Any number of goroutines may share each of them. A Session, LivenessSequence, Evaluation or Trainer does one thing at
+// a time, so that others wait; for work in parallel make several sessions of one model, which is cheap, or a Pool.
 //
 // Errors of the library are an *Error with its status and text: errors.Is(err, facematch.ErrNotFound).
 //

@@ -13,12 +13,14 @@ func withoutIndent(text string) string {
 	return regexp.MustCompile(`(?m)^[ \t]+`).ReplaceAllString(text, "")
 }
 
-// TestDocs runs the programs of docs/start-go.md, and looks its other pieces up in the examples, which run.
+// TestDocs runs the programs of docs/start-go.md, and looks its other pieces, and those of the README, up in the
+// examples, which run.
 func TestDocs(t *testing.T) {
 	page, err := os.ReadFile("../../docs/start-go.md")
 	if err != nil {
 		t.Skip(err)
 	}
+	page = append(page, must(os.ReadFile("../../README.md"))...)
 	examples := withoutIndent(string(must(os.ReadFile("example_test.go"))))
 	programs := 0
 	for _, block := range regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(string(page), -1) {

@@ -81,8 +81,6 @@ func TestArguments(t *testing.T) {
 		{"nothing added", failure(evaluation.Report()), facematch.ErrState, ""},
 		{"points", failure(evaluation.Curve(1 << 40)), invalid, ""},
 		{"no liveness model", failure(session.Liveness(picture, nil, nil)), facematch.ErrState, "liveness"},
-		{"apcer", failure(session.Verify(picture, picture, &facematch.VerifyOptions{Liveness: facematch.LivenessReport,
-			Limits: &facematch.LivenessOptions{APCER: 2}})), facematch.ErrState, ""},
 		{"policy", failure(session.Verify(picture, picture, &facematch.VerifyOptions{Liveness: 7})), invalid, "7"},
 		{"frames", failure(facematch.NewLivenessSequence(session, &facematch.SequenceOptions{MinFrames: 1 << 40})), invalid,
 			"1099511627776"},

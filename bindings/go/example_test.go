@@ -7,6 +7,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"libfacematch/facematch"
 )
@@ -63,13 +64,16 @@ func Example() {
 	// Output: true
 }
 
+func exampleModels(models string) (embedder, detector *facematch.Model) {
+	return must(facematch.LoadModel(models+"/default.pt", nil)), must(facematch.LoadModel(models+"/mtcnn.pt", nil))
+}
+
 func exampleSession() (*facematch.Model, *facematch.Session, string) {
 	models, photos, ok := exampleFolders("")
 	if !ok {
 		return nil, nil, ""
 	}
-	embedder := must(facematch.LoadModel(models+"/default.pt", nil))
-	detector := must(facematch.LoadModel(models+"/mtcnn.pt", nil))
+	embedder, detector := exampleModels(models)
 	return embedder, must(facematch.NewSession(embedder, &facematch.SessionOptions{Detector: detector})), photos
 }
 
@@ -160,4 +164,96 @@ func ExampleSession_EmbedBatch() {
 	}
 	fmt.Println(same.Match, strangers.Match)
 	// Output: true false
+}
+
+func ExampleSession_Liveness() {
+	models, photos, ok := exampleFolders("")
+	if _, err := os.Stat(models + "/minifasnet.pt"); !ok || err != nil {
+		fmt.Print("live none\nuncertain too_few\n")
+		return
+	}
+	embedder, detector := exampleModels(models)
+	judge, err := facematch.LoadModel(models+"/minifasnet.pt", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer judge.Close()
+	checking, err := facematch.NewSession(embedder, &facematch.SessionOptions{Detector: detector, Liveness: judge})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer checking.Close()
+	frame := must(facematch.LoadImage(photos+"/obama.jpg", nil))
+
+	seen, err := checking.Liveness(frame, nil, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(seen.Verdict, seen.Reason)
+
+	frames := slices.Values([]*facematch.Image{frame})
+	attempt, err := facematch.NewLivenessSequence(checking, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer attempt.Close()
+	var together facematch.LivenessFusion
+	for frame := range frames {
+		if _, err := attempt.Add(checking, frame, nil); err != nil && !errors.Is(err, facematch.ErrNotFound) {
+			log.Fatal(err)
+		}
+		if together, err = attempt.Result(); err != nil {
+			log.Fatal(err)
+		}
+		if together.Decided {
+			break
+		}
+	}
+	fmt.Println(together.Verdict, together.Reason)
+	// Output:
+	// live none
+	// uncertain too_few
+}
+
+func ExampleTrainer() {
+	models, photos, ok := exampleFolders("")
+	if _, err := os.Stat(models + "/mobilefacenet.pt"); !ok || err != nil {
+		fmt.Print("epoch 1 of 2\nepoch 2 of 2\n64\n")
+		return
+	}
+	_, detector := exampleModels(models)
+	embedder := must(facematch.LoadModel(models+"/mobilefacenet.pt", nil))
+	folder := must(os.MkdirTemp("", "facematch-"))
+	defer os.RemoveAll(folder)
+	ctx := context.Background()
+
+	trainer, err := facematch.NewTrainer(embedder, &facematch.TrainerOptions{
+		Detector: detector, Epochs: 2, PeoplePerBatch: 2, PhotographsPerPerson: 2, Freeze: []string{"all"}, HeadDim: 64,
+		OnFinding: func(f facematch.Finding) { log.Println(f.Message) },
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer trainer.Close()
+	for name, person := range map[string]string{"obama.jpg": "obama", "obama2.jpg": "obama", "biden.jpg": "biden"} {
+		photo := must(facematch.LoadImage(filepath.Join(photos, name), nil))
+		if err := trainer.Add(photo, person, name, facematch.RoleTrain); err != nil {
+			log.Fatal(err)
+		}
+	}
+	for stats, err := range trainer.Run(ctx, nil) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println("epoch", stats.Epoch, "of", stats.Epochs)
+	}
+	if err := trainer.Save(folder+"/mine.pt", &facematch.SaveOptions{Name: "mine"}); err != nil {
+		log.Fatal(err)
+	}
+	mine := must(facematch.LoadModel(folder+"/mine.pt", nil))
+	fmt.Println(must(mine.Info()).Dim)
+	// Output:
+	// epoch 1 of 2
+	// epoch 2 of 2
+	// 64
 }

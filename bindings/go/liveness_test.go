@@ -64,6 +64,8 @@ func TestLiveness(t *testing.T) {
 		given.Reason.String() != "too_small" || given.Limit != 200 || given.Value != live.Face.Width || given.Faces != 0 {
 		t.Errorf("a small face gives %+v", given)
 	}
+	wants(t, failure(session.Liveness(frame(t, 255), nil, &facematch.LivenessOptions{APCER: 2})), facematch.ErrInvalidArgument,
+		"2")
 	between := must(session.Liveness(frame(t, 255), nil, &facematch.LivenessOptions{UseScores: true, LiveScore: 1}))
 	if between.Reason != facematch.LivenessReasonBetween || between.LiveThreshold != 1 || between.SpoofThreshold != 0 {
 		t.Errorf("between the scores it is %+v", between)

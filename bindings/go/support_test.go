@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"image"
 	"image/color"
+	"image/draw"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -128,9 +129,7 @@ func drawPicture(person uint64, face bool) *image.RGBA {
 	for y := 0; y < 240; y += 40 {
 		for x := 0; x < 320; x += 40 {
 			patch := color.RGBA{0, byte(random.UintN(256)), byte(random.UintN(256)), 255}
-			for i := range 1600 {
-				picture.SetRGBA(x+i%40, y+i/40, patch)
-			}
+			draw.Draw(picture, image.Rect(x, y, x+40, y+40), image.NewUniform(patch), image.Point{}, draw.Src)
 		}
 	}
 	for i := 0; face && i < 6400; i++ {

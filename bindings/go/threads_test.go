@@ -4,13 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"runtime"
-	"runtime/debug"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"testing"
 
@@ -118,76 +113,5 @@ func TestCloseBesideCalls(t *testing.T) {
 			}
 			return nil
 		})
-	}
-}
-
-// TestForgotten leaves closing to the garbage collector.
-func TestForgotten(t *testing.T) {
-	embedder, detector := fakeModels(t)
-	picture := drawn(t, 1, true)
-	before := resident(t)
-	for range 200 {
-		session := must(facematch.NewSession(embedder, &facematch.SessionOptions{Detector: detector}))
-		must(session.Embed(picture, nil))
-		must(facematch.FromImage(drawPicture(2, true)))
-		runtime.GC()
-	}
-	if grown := resident(t) - before; grown > 16<<20 { // 200 pictures alone are 61 MB
-		t.Errorf("grew by %d bytes", grown)
-	}
-}
-
-func resident(t *testing.T) int64 {
-	t.Helper()
-	debug.FreeOSMemory()
-	fields := strings.Fields(string(must(os.ReadFile("/proc/self/statm"))))
-	return must(strconv.ParseInt(fields[1], 10, 64)) * int64(os.Getpagesize())
-}
-
-func TestLeaks(t *testing.T) {
-	const cycles, warmUp, most = 100_000, 30_000, 4 << 20
-	embedder, detector := fakeModels(t)
-	archive, picture := fakeBytes(embedderManifest("drawn")), drawPicture(1, true)
-	open := drawn(t, 1, true)
-	path := filepath.Join(t.TempDir(), "people.fmg")
-	session := closing(t, must(facematch.NewSession(embedder, &facematch.SessionOptions{Detector: detector})))
-	small := picture.SubImage(picture.Bounds().Intersect(picture.Bounds().Inset(100)))
-	cycle := func(i int) {
-		var made closer
-		switch i % 6 {
-		case 0:
-			made = must(facematch.FromImage(small))
-		case 1:
-			made = must(facematch.NewSession(embedder, &facematch.SessionOptions{Detector: detector}))
-		case 2:
-			made = must(facematch.LoadModelBytes(archive, nil))
-		case 3:
-			made = must(facematch.NewEvaluation(nil))
-		case 4:
-			if _, err := facematch.DecodeImage([]byte("no picture"), nil); !errors.Is(err, facematch.ErrCorrupt) {
-				panic(err)
-			}
-			return
-		case 5:
-			if i%600 == 5 {
-				made = must(facematch.OpenGallery(path, embedder, nil))
-			} else {
-				made = must(session.Align(open, &facematch.Face{Width: 80, Height: 80, Points: [5]facematch.Point{
-					{X: 10, Y: 10}, {X: 40, Y: 10}, {X: 25, Y: 25}, {X: 12, Y: 40}, {X: 38, Y: 40}}}))
-			}
-		}
-		_ = made.Close()
-	}
-	for i := range warmUp {
-		cycle(i)
-	}
-	before := resident(t)
-	for i := range cycles {
-		cycle(i)
-	}
-	grown := resident(t) - before
-	t.Logf("grew by %d KiB in %d cycles", grown>>10, cycles)
-	if grown >= most {
-		t.Errorf("grew by %d bytes in %d cycles", grown, cycles)
 	}
 }

@@ -3,7 +3,7 @@
 # fetches through the module proxy, which the checksum database vouches for. From Debian 12's 1.19 on.
 set -eu
 least=24       # runtime.AddCleanup
-fetched=1.24.6
+fetched=1.25.5
 
 command -v go >/dev/null || {
     echo "There is no Go. As root: apt-get install --no-install-recommends golang-go" >&2
@@ -24,7 +24,10 @@ folder=$(go env GOMODCACHE)/$toolchain
 if [ ! -x "$folder/bin/go" ]; then
     empty=$(mktemp -d)
     trap 'rm -rf "$empty"' EXIT
-    (cd "$empty" && echo "module empty" >go.mod && go mod download "$toolchain")
+    (cd "$empty" && echo "module empty" >go.mod && go mod download "$toolchain") || {
+        echo "Go $version is too old, and no other could be fetched: install Go 1.$least or newer." >&2
+        exit 2
+    }
     chmod a+x "$folder"/pkg/tool/*/* "$folder/bin/gofmt" "$folder/bin/go"
 fi
 unset GOROOT
