@@ -114,6 +114,8 @@ static fm_status crop_of(const fmi_liveness_net *net, const fm_image *image, con
     return status;
 }
 
+_Static_assert(FMI_LIVENESS_NETS_MAX <= FMI_MEMBERS_MAX, "room for a crop of each");
+
 fm_status fmi_liveness_crops(const fmi_manifest *manifest, const fm_image *image,
                              const fm_face *face, fmi_crops *out, fm_error *err)
 {

@@ -111,22 +111,22 @@ double fmi_liveness_bpcer(const fmi_pad_calibration *pad, float score)
     return rate;
 }
 
-static fm_status vouch(const char *name, double target, int64_t n, fm_error *err)
+static fm_status vouch(const char *name, double target, int64_t n, const char *what, fm_error *err)
 {
     if (target * (double)n >= 1)
         return FM_OK;
     return fmi_fail(err, FM_E_LIMIT,
-                    "%s of %g: the calibration rests on %lld, and vouches for %.2g", name, target,
-                    (long long)n, 1 / (double)n);
+                    "%s of %g: the calibration rests on %lld %s, too few: it vouches for %.2g",
+                    name, target, (long long)n, what, 1 / (double)n);
 }
 
 static fm_status from_calibration(fmi_liveness_lines *lines, fm_error *err)
 {
     const fmi_pad_calibration *pad = lines->pad;
     size_t live = 0, spoof = pad->count;
-    fm_status status = vouch("apcer", lines->limits.apcer, pad->attacks, err);
+    fm_status status = vouch("apcer", lines->limits.apcer, pad->attacks, "attacks", err);
     if (status == FM_OK)
-        status = vouch("bpcer", lines->limits.bpcer, pad->live, err);
+        status = vouch("bpcer", lines->limits.bpcer, pad->live, "live faces", err);
     if (status != FM_OK)
         return status;
     while (live < pad->count && pad->points[live].apcer > lines->limits.apcer)

@@ -39,7 +39,9 @@ static const curves CHARTS[] = {
     {"eer",
      "Error on people never seen",
      "EER, %",
-     "Equal error rate over all pairs of the people left out, from before the first epoch on. "
+     "Equal error rate over all pairs of the people left out, of a liveness model over their "
+     "frames, "
+     "from before the first epoch on. "
      "Circle: the epoch that is saved.",
      100,
      {{"eer", "", CHART_BLUE}}},
