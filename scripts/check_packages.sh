@@ -37,7 +37,8 @@ trap clean_up EXIT
 
 inside() {
     env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive HOME=/root \
-        FACEMATCH_MODELS=/srv/models PHOTOS=/srv/photos SOURCE=/srv/source chroot "$debian" "$@"
+        FACEMATCH_MODELS=/srv/models PHOTOS=/srv/photos SOURCE=/srv/source SSL_CERT_FILE=/srv/certificates.crt \
+        chroot "$debian" "$@"
 }
 
 install_inside() {
@@ -67,6 +68,7 @@ cp -r /etc/apt/. "$debian/etc/apt/"
 rm -f "$debian"/etc/apt/apt.conf.d/{20packagekit,50appstream}
 mkdir -p "$debian/etc/ssl/certs" "$debian/srv/models" "$debian/srv/photos"
 cp /etc/ssl/certs/ca-certificates.crt "$debian/etc/ssl/certs/"
+cp /etc/ssl/certs/ca-certificates.crt "$debian/srv/certificates.crt" # ca-certificates makes the other one anew
 cp /etc/resolv.conf "$debian/etc/resolv.conf"
 mount -t proc proc "$debian/proc"
 mount -t devpts devpts "$debian/dev/pts"
