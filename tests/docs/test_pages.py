@@ -58,6 +58,8 @@ class Pages(unittest.TestCase):
             known |= set(re.findall(r"--[a-z][a-z-]*", command_line.said(PROGRAM, *command.split(), "--help")))
         for action in cli._parser()._subparsers._group_actions[0].choices.values():
             known |= set(action._option_string_actions)
+        for program in (ROOT / "bench").glob("*.py"):
+            known |= set(re.findall(r'"(--[a-z-]+)"', program.read_text(encoding="utf-8")))
         for page in EVERY_PAGE:
             for name in re.findall(r"`[^`\n]*?(--[a-z][a-z-]+)", prose(page)):
                 self.assertIn(name, known, page.name)
