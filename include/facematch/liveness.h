@@ -169,6 +169,22 @@ FM_API FM_NODISCARD fm_status fm_liveness_batch(fm_session *session, const fm_im
                                                 fm_liveness_result *results, size_t stride_bytes,
                                                 fm_status *statuses, fm_error *err);
 
+/** The thresholds that a calibration gives, before it is in a model: those that fm_liveness would
+ * take from it.
+ *
+ * @param[in]  calibration  what fm_liveness_calibrate wrote: JSON, NUL-terminated.
+ * @param[in]  options      the targets apcer and bpcer; NULL for defaults.
+ * @param[out] live_score   scores of at least this are LIVE; untouched on failure.
+ * @param[out] spoof_score  scores below this are SPOOF; untouched on failure.
+ * @param[out] err          optional error detail.
+ * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_CORRUPT (not such a calibration); FM_E_LIMIT (a target
+ *   lower than the calibration can vouch for); FM_E_NO_MEMORY.
+ * Threads: any.   Since: 0.1. */
+FM_API FM_NODISCARD fm_status fm_liveness_thresholds(const char *calibration,
+                                                     const fm_liveness_options *options,
+                                                     float *live_score, float *spoof_score,
+                                                     fm_error *err);
+
 /* --- several frames of one attempt ---
  *
  *     while (!so_far.decided && next_frame(&frame)) {

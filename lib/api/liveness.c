@@ -237,6 +237,16 @@ fm_status fm_liveness_sequence_add(fm_liveness_sequence *sequence, fm_session *s
     return status;
 }
 
+fm_status fm_liveness_thresholds(const char *calibration, const fm_liveness_options *options,
+                                 float *live_score, float *spoof_score, fm_error *err)
+{
+    if (!calibration || !live_score || !spoof_score)
+        return fail_null(err, !calibration  ? "calibration"
+                              : !live_score ? "live_score"
+                                            : "spoof_score");
+    return fmi_liveness_thresholds(calibration, options, live_score, spoof_score, err);
+}
+
 fm_status fm_liveness_sequence_result(const fm_liveness_sequence *sequence, fm_liveness_fusion *out,
                                       fm_error *err)
 {

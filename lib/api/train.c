@@ -38,24 +38,48 @@ fm_status fm_trainer_create(fm_trainer **out, const fm_model *model,
         return fail_null(err, out ? "model" : "out");
     status = fmi_options_read(&own, sizeof own, options, OPTIONS_0_1, "fm_trainer_options", err);
     if (status == FM_OK)
-        status = fmi_trainer_options_fill(&own, err);
+        status = fmi_trainer_options_fill(&own, model->manifest.kind, err);
     return status == FM_OK ? fmi_trainer_create(out, model, &own, err) : status;
+}
+
+static fm_status check_photograph(const fm_trainer *trainer, const fm_image *image,
+                                  const char *person, const char *name, fm_role role, fm_error *err)
+{
+    fm_status status;
+    if (!trainer || !image)
+        return fail_null(err, trainer ? "image" : "trainer");
+    status = fmi_text_check(person, 1, PERSON_MAX, "person", err);
+    if (status == FM_OK && name)
+        status = fmi_text_check(name, 0, NAME_MAX_BYTES, "name", err);
+    if (status == FM_OK && role != FM_ROLE_TRAIN && role != FM_ROLE_VALIDATION)
+        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "there is no role %d", (int)role);
+    return status;
 }
 
 fm_status fm_trainer_add_image(fm_trainer *trainer, const fm_image *image, const char *person,
                                const char *name, fm_role role, fm_error *err)
 {
-    fm_status status;
-    if (!trainer || !image)
-        return fail_null(err, trainer ? "image" : "trainer");
-    name = name ? name : "";
-    status = fmi_text_check(person, 1, PERSON_MAX, "person", err);
+    fm_status status = check_photograph(trainer, image, person, name, role, err);
+    if (status == FM_OK && trainer->liveness)
+        return fmi_fail(
+            err, FM_E_INVALID_ARGUMENT,
+            "model \"%s\" is of liveness: fm_trainer_add_frame tells what a frame shows",
+            trainer->model->manifest.name);
+    return status == FM_OK
+               ? fmi_trainer_add_image(trainer, image, 0, person, name ? name : "", role, err)
+               : status;
+}
+
+fm_status fm_trainer_add_frame(fm_trainer *trainer, const fm_image *image, fm_frame_class shows,
+                               const char *person, const char *name, fm_role role, fm_error *err)
+{
+    int32_t label = 0;
+    fm_status status = check_photograph(trainer, image, person, name, role, err);
     if (status == FM_OK)
-        status = fmi_text_check(name, 0, NAME_MAX_BYTES, "name", err);
-    if (status == FM_OK && role != FM_ROLE_TRAIN && role != FM_ROLE_VALIDATION)
-        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "there is no role %d", (int)role);
-    return status == FM_OK ? fmi_trainer_add_image(trainer, image, person, name, role, err)
-                           : status;
+        status = fmi_frames_class(trainer, shows, &label, err);
+    return status == FM_OK
+               ? fmi_trainer_add_image(trainer, image, label, person, name ? name : "", role, err)
+               : status;
 }
 
 fm_status fm_trainer_check(fm_trainer *trainer, size_t *suspects, fm_error *err)
@@ -96,6 +120,11 @@ fm_status fm_trainer_stats(const fm_trainer *trainer, fm_training_stats *stats, 
     own.eer = run->eer;
     own.best_eer = run->best_eer;
     own.first_eer = run->first_eer;
+    if (trainer->liveness) {
+        own.validation_loss = run->validation_loss;
+        own.best_validation_loss = run->best_validation_loss;
+        own.first_validation_loss = run->first_validation_loss;
+    }
     fmi_output_write(stats, &own, sizeof own);
     return FM_OK;
 }

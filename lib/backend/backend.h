@@ -34,12 +34,18 @@ typedef struct fmi_part_config {
 typedef struct fmi_learner fmi_learner;
 
 typedef struct fmi_learner_config {
+    /* Networks of the archive by their names, trained side by side, each with an optimiser of its
+     * own; NULL: the archive's own network alone. With names: not skipped, no head, no classes. */
+    const char *const *parts;
+    size_t part_count;
     const char *device; /* "cpu", "cuda:0" */
     int32_t threads;
     uint64_t seed; /* of new weights, and with the step's number of all that is random in a step */
     bool fresh;    /* draw the network's weights anew */
     const char *const *freeze; /* prefixes of names of parameters, whole components; no "all" */
     size_t freeze_count;
+    bool last_only; /* of each network only the layer trains that comes last of those with
+                       parameters */
     /* The network itself is left out: what goes in is its output already, shape {n, dim, 1, 1}. It
      * is saved all the same. */
     bool skip_network;
@@ -87,21 +93,22 @@ typedef struct fmi_backend {
                              fm_error *err);
     void (*learner_free)(fmi_learner *learner);
 
-    /* In training mode, for `backward`. step: counts from 0 through the whole run, and seeds what is
-     * random. features float32[n][head_dim or dim]; logits float32[n][classes], NULL without. The
-     * process's own random generator is as it was afterwards. */
-    fm_status (*learner_forward)(fmi_learner *learner, uint64_t step, const float *in,
+    /* In training mode, for `backward`. part: which of config.parts; 0 without them. step: counts
+     * from 0 through the whole run, and seeds what is random. features float32[n][head_dim or dim];
+     * logits float32[n][classes], NULL without. The process's own random generator is as it was
+     * afterwards. */
+    fm_status (*learner_forward)(fmi_learner *learner, size_t part, uint64_t step, const float *in,
                                  const int64_t shape[4], float *features, float *logits,
                                  fm_error *err);
     /* Gradients of the loss by what `forward` gave last (one of the first two may be NULL) and by
-     * the extra parameters (NULL without), then one step of the optimiser with that learning rate.
+     * the extra parameters (NULL without), then one step of that part's optimiser with that rate.
      * Nothing is kept of the forward pass. */
     fm_status (*learner_step)(fmi_learner *learner, const float *features_gradient,
-                              const float *logits_gradient, const float *extra_gradient, double rate,
-                              fm_error *err);
+                              const float *logits_gradient, const float *extra_gradient,
+                              double rate, fm_error *err);
     /* In evaluation mode, float32[n][head_dim or dim]. */
-    fm_status (*learner_run)(fmi_learner *learner, const float *in, const int64_t shape[4],
-                             float *out, fm_error *err);
+    fm_status (*learner_run)(fmi_learner *learner, size_t part, const float *in,
+                             const int64_t shape[4], float *out, fm_error *err);
     /* float32[config.extra] */
     fm_status (*learner_extra)(fmi_learner *learner, float *out, fm_error *err);
     bool (*learner_has_feature_max)(const fmi_learner *learner);

@@ -151,17 +151,23 @@ static fm_status read_manifest(fmi_net *net, const char *text, size_t length, fm
 
 static fm_status read_trained(fmi_net *net, const layout *archive, fm_error *err)
 {
-    size_t size = archive->rows * FMI_FAKE_COLUMNS * sizeof(float);
+    size_t size = archive->rows * FMI_FAKE_COLUMNS * sizeof(float), rows = 0;
     if (!archive->trained)
         return FM_OK;
-    if (net->count != 1 || net->parts[0].dim != (int32_t)archive->rows)
-        return fmi_fail(err, FM_E_CORRUPT, "%zu rows are not the embedding's", archive->rows);
+    for (size_t i = 0; i < net->count; i++)
+        rows += (size_t)net->parts[i].dim;
+    if ((net->count != 1 && net->kind != FM_MODEL_LIVENESS) || rows != archive->rows)
+        return fmi_fail(err, FM_E_CORRUPT, "%zu rows are not the networks'", archive->rows);
     net->trained = fmi_alloc(size);
     if (!net->trained)
         return fmi_fail_memory(err);
     memcpy(net->trained, archive->trained, size);
     net->trained_rows = archive->rows;
-    net->parts[0].trained = net->trained;
+    rows = 0;
+    for (size_t i = 0; i < net->count; i++) {
+        net->parts[i].trained = net->trained + rows * FMI_FAKE_COLUMNS;
+        rows += (size_t)net->parts[i].dim;
+    }
     return FM_OK;
 }
 
@@ -223,10 +229,23 @@ static float matrix_entry(uint64_t row, uint64_t column)
     return (float)(z >> 40) / 8388608.0f - 1.0f;
 }
 
+/* The mean of the blue plane, less 127.5, over 16; nothing for classes but "live". */
+static double liveness_weight(const fmi_part *part, size_t row, size_t column)
+{
+    const size_t plane = CELLS / CHANNELS;
+    if (row != (size_t)part->live)
+        return 0;
+    if (column == CELLS)
+        return -127.5 / 16;
+    return column / plane == (size_t)part->blue ? 1 / (16 * (double)plane) : 0;
+}
+
 double fmi_fake_weight(const fmi_part *part, size_t row, size_t column)
 {
     if (part->trained)
         return (double)part->trained[row * FMI_FAKE_COLUMNS + column];
+    if (part->kind == LIVENESS)
+        return liveness_weight(part, row, column);
     if (column == CELLS) /* not zero for a grey picture */
         return 0.01 * (double)matrix_entry(part->first_row + row, CELLS - 1);
     return (double)matrix_entry(part->first_row + row, column);
@@ -377,6 +396,10 @@ static void judge(const view *v, size_t outputs, float *out)
 
 static void judge_liveness(const fmi_part *part, const view *v, float *out)
 {
+    if (part->trained) {
+        embed(part, v, (size_t)part->dim, out);
+        return;
+    }
     const float *plane = v->planes + part->blue * v->height * v->width;
     double sum = 0;
     for (int64_t i = 0; i < v->height * v->width; i++)

@@ -3,7 +3,8 @@
  * An archive is a text: the line "FMFAKE1\n", then the whole facematch.json. Nothing behind the
  * line: an archive without a manifest. Its records are "fake" (the line) and the manifest, if any.
  * One that was trained begins with "FMFAKE2 <dim>\n" and so many rows of 193 float32 as this
- * machine has them, which belong to its record "fake", in the place of the fixed matrix.
+ * machine has them, which belong to its record "fake", in the place of the fixed matrix; those of a
+ * liveness model's nets one after the other.
  *
  * Part "": the embedder. The input is averaged over 8x8 cells per channel, and a fixed matrix of
  * pseudo-random numbers maps the cells to dim numbers. dim is the manifest's, or what the caller's
@@ -21,10 +22,12 @@
  *
  * Training is real, with one rule whatever optimiser is asked for: v = momentum v + gradient +
  * weight_decay w; w -= rate v, momentum only where FM_OPTIMIZER_SGD is. The embedder has the
- * parameters "layer.weight" (the matrix, 192 columns) and "layer.bias". In training each cell is
- * left out, or counts a little more, by chance from (seed, step, row). A field "fake" of the
- * manifest can have {"feature_max": true}: features are divided by their largest, but in training;
- * {"fixed": true}: weights cannot be drawn anew.
+ * parameters "layer.weight" (the matrix, 192 columns) and "layer.bias"; of a liveness model each
+ * net has them, behind its name ("near.layer.bias"). In training each cell is left out, or counts a
+ * little more, by chance from (seed, step, row). A field "fake" of the manifest can have
+ * {"feature_max": true}: features are divided by their largest, but in training;
+ * {"fixed": true}: weights cannot be drawn anew. A network's last layer is its only one.
+ *
  * A liveness model: each of its nets gives logits, 0 but for that of "live", which is the mean of
  * the input's blue plane less 127.5, over 16. Input is taken in 0..255, in the manifest's order.
  *

@@ -1,5 +1,5 @@
-/* Training of the stand-in's embedder: a linear map of 192 cells, a head, a classifier. fake.h
- * tells the rules. */
+/* Training of the stand-in: linear maps of 192 cells, one for each part, a head, a classifier.
+ * fake.h tells the rules. */
 #include "backend/fake.h"
 #include "backend/fake_net.h"
 #include "core/error.h"
@@ -22,13 +22,15 @@ typedef struct layer {
 struct fmi_learner {
     fmi_learner_config config;
     fmi_net *net;
-    layer matrix, bias, head, classes, extra;
+    size_t count; /* of networks */
+    layer matrix[FMI_FAKE_PARTS_MAX], bias[FMI_FAKE_PARTS_MAX];
+    layer head, classes, extra;
     size_t parameters, dim; /* dim: of the network; features have head.outputs, if there is one */
     float *values, *speeds; /* [parameters] */
     float *largest;         /* [dim] */
     bool feature_max;
     /* of the last forward pass */
-    size_t n;
+    size_t n, part;
     float *in, *outputs, *features; /* [n][cells or dim], [n][dim], [n][features] */
 };
 
@@ -71,20 +73,34 @@ static bool names_part(const char *prefix, const char *name)
     return strncmp(prefix, name, n) == 0 && (name[n] == '\0' || name[n] == '.');
 }
 
+/* Does it name the layer of that network, or something above it? */
+static bool names_layer(const fmi_learner *l, size_t part, const char *prefix, const char *end)
+{
+    const char *of = l->net->parts[part].name;
+    char name[128];
+    snprintf(name, sizeof name, "%s%slayer.%s", of, *of ? "." : "", end);
+    return names_part(prefix, name);
+}
+
 static fm_status freeze(fmi_learner *l, fm_error *err)
 {
+    bool left = l->head.weight || l->classes.weight || l->extra.weight;
     for (size_t i = 0; i < l->config.freeze_count; i++) {
         const char *prefix = l->config.freeze[i];
-        bool weight = names_part(prefix, "layer.weight"), bias = names_part(prefix, "layer.bias");
-        if (!weight && !bias)
+        bool found = false;
+        for (size_t k = 0; k < l->count; k++) {
+            bool weight = names_layer(l, k, prefix, "weight");
+            bool bias = names_layer(l, k, prefix, "bias");
+            l->matrix[k].frozen |= weight;
+            l->bias[k].frozen |= bias;
+            found |= weight || bias;
+        }
+        if (!found)
             return fmi_fail(err, FM_E_INVALID_ARGUMENT, "the network has no layer \"%s\"", prefix);
-        l->matrix.frozen |= weight;
-        l->bias.frozen |= bias;
     }
-    if (l->matrix.frozen && l->bias.frozen && !l->head.weight && !l->classes.weight &&
-        !l->extra.weight)
-        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "nothing is left to train");
-    return FM_OK;
+    for (size_t k = 0; k < l->count; k++)
+        left |= !l->matrix[k].frozen || !l->bias[k].frozen;
+    return left ? FM_OK : fmi_fail(err, FM_E_INVALID_ARGUMENT, "nothing is left to train");
 }
 
 static float *place(layer *out, float *rest, size_t outputs, size_t inputs)
@@ -101,31 +117,42 @@ static fm_status make_room(fmi_learner *l, fm_error *err)
     size_t head = (size_t)c->head_dim, features = head ? head : l->dim;
     size_t network = c->skip_network ? 0 : l->dim;
     float *rest;
-    l->parameters = network * COLUMNS + head * l->dim + (size_t)c->classes * features + c->extra;
+    l->parameters =
+        l->count * network * COLUMNS + head * l->dim + (size_t)c->classes * features + c->extra;
     l->values = fmi_calloc(l->parameters + 1, sizeof(float));
     l->speeds = fmi_calloc(l->parameters + 1, sizeof(float));
     l->largest = fmi_alloc_array(l->dim, sizeof(float));
     if (!l->values || !l->speeds || !l->largest)
         return fmi_fail_memory(err);
-    rest = place(&l->matrix, l->values, network, CELLS);
-    rest = place(&l->bias, rest, network, 1);
+    rest = l->values;
+    for (size_t k = 0; k < l->count; k++) {
+        rest = place(&l->matrix[k], rest, network, CELLS);
+        rest = place(&l->bias[k], rest, network, 1);
+    }
     rest = place(&l->head, rest, head, l->dim);
     rest = place(&l->classes, rest, (size_t)c->classes, features);
     place(&l->extra, rest, c->extra, 1);
     return FM_OK;
 }
 
+static void fill_map(const fmi_learner *l, size_t part, fmi_random *random)
+{
+    const layer *matrix = &l->matrix[part], *bias = &l->bias[part];
+    const fmi_part *as = &l->net->parts[part];
+    for (size_t j = 0; j < matrix->outputs; j++) {
+        for (size_t i = 0; i < CELLS; i++)
+            matrix->weight[j * CELLS + i] = l->config.fresh ? (float)fmi_random_spread(random, 1)
+                                                            : (float)fmi_fake_weight(as, j, i);
+        bias->weight[j] = l->config.fresh ? (float)fmi_random_spread(random, 0.01)
+                                          : (float)fmi_fake_weight(as, j, CELLS);
+    }
+}
+
 static void fill_network(fmi_learner *l)
 {
     fmi_random random = fmi_random_at(l->config.seed, 1, 0, 0);
-    for (size_t j = 0; j < l->matrix.outputs; j++) {
-        for (size_t i = 0; i < CELLS; i++)
-            l->matrix.weight[j * CELLS + i] = l->config.fresh
-                                                  ? (float)fmi_random_spread(&random, 1)
-                                                  : (float)fmi_fake_weight(&l->net->parts[0], j, i);
-        l->bias.weight[j] = l->config.fresh ? (float)fmi_random_spread(&random, 0.01)
-                                            : (float)fmi_fake_weight(&l->net->parts[0], j, CELLS);
-    }
+    for (size_t k = 0; k < l->count; k++)
+        fill_map(l, k, &random);
     for (size_t i = 0; i < l->dim; i++)
         l->largest[i] = 1;
 }
@@ -152,7 +179,7 @@ static fm_status fill(fmi_learner *l, fm_error *err)
     l->feature_max = l->net->feature_max;
     fill_network(l);
     fill_new_layers(l);
-    l->config.freeze = NULL; /* borrowed for the call */
+    l->config.freeze = l->config.parts = NULL; /* borrowed for the call */
     return FM_OK;
 }
 
@@ -163,6 +190,10 @@ fm_status fmi_fake_learner_new(fmi_net *net, const fmi_learner_config *config, f
     fm_status status;
     if (strcmp(config->device, "cpu") != 0)
         return fmi_fail(err, FM_E_DEVICE, "there is no device %s", config->device);
+    for (size_t i = 0; i < config->part_count; i++)
+        if (i >= net->count || strcmp(config->parts[i], net->parts[i].name) != 0)
+            return fmi_fail(err, FM_E_CORRUPT, "the archive has no network \"%s\"",
+                            config->parts[i]);
     if (config->fresh && net->fixed)
         return fmi_fail(err, FM_E_UNSUPPORTED, "the network cannot draw its weights");
     l = fmi_calloc(1, sizeof *l);
@@ -172,6 +203,7 @@ fm_status fmi_fake_learner_new(fmi_net *net, const fmi_learner_config *config, f
     l->config.device = NULL;
     l->net = net;
     l->dim = (size_t)config->dim;
+    l->count = config->part_count ? config->part_count : 1;
     status = fill(l, err);
     if (status != FM_OK) {
         fmi_fake_learner_free(l);
@@ -215,15 +247,15 @@ static void take_in(const fmi_learner *l, const float *in, const int64_t shape[4
     }
 }
 
-static void run_network(const fmi_learner *l, const float *in, size_t n, float *out)
+static void run_network(const fmi_learner *l, size_t part, const float *in, size_t n, float *out)
 {
     if (l->config.skip_network) {
         memcpy(out, in, n * l->dim * sizeof *out);
         return;
     }
-    apply(&l->matrix, in, n, out);
+    apply(&l->matrix[part], in, n, out);
     for (size_t i = 0; i < n * l->dim; i++)
-        out[i] += l->bias.weight[i % l->dim];
+        out[i] += l->bias[part].weight[i % l->dim];
 }
 
 static void run_head(const fmi_learner *l, const float *outputs, size_t n, float *features)
@@ -242,7 +274,7 @@ static fm_status check_shape(const fmi_learner *l, const int64_t shape[4], fm_er
     return shape[0] > 0 && fits ? FM_OK : fmi_fail(err, FM_E_BACKEND, "input of a wrong shape");
 }
 
-fm_status fmi_fake_learner_forward(fmi_learner *l, uint64_t step, const float *in,
+fm_status fmi_fake_learner_forward(fmi_learner *l, size_t part, uint64_t step, const float *in,
                                    const int64_t shape[4], float *features, float *logits,
                                    fm_error *err)
 {
@@ -259,10 +291,11 @@ fm_status fmi_fake_learner_forward(fmi_learner *l, uint64_t step, const float *i
         return fmi_fail_memory(err);
     }
     l->n = n;
+    l->part = part;
     take_in(l, in, shape, l->in);
     for (size_t r = 0; r < n && !l->config.skip_network; r++)
         leave_out(l, step, r, l->in + r * CELLS);
-    run_network(l, l->in, n, l->outputs);
+    run_network(l, part, l->in, n, l->outputs);
     run_head(l, l->outputs, n, l->features);
     memcpy(features, l->features, n * feature_count(l) * sizeof *features);
     if (logits)
@@ -270,8 +303,8 @@ fm_status fmi_fake_learner_forward(fmi_learner *l, uint64_t step, const float *i
     return FM_OK;
 }
 
-fm_status fmi_fake_learner_run(fmi_learner *l, const float *in, const int64_t shape[4], float *out,
-                               fm_error *err)
+fm_status fmi_fake_learner_run(fmi_learner *l, size_t part, const float *in, const int64_t shape[4],
+                               float *out, fm_error *err)
 {
     size_t n = (size_t)shape[0];
     float *cells, *outputs;
@@ -282,7 +315,7 @@ fm_status fmi_fake_learner_run(fmi_learner *l, const float *in, const int64_t sh
     outputs = fmi_block_alloc(n * l->dim * sizeof(float));
     if (cells && outputs) {
         take_in(l, in, shape, cells);
-        run_network(l, cells, n, outputs);
+        run_network(l, part, cells, n, outputs);
         for (size_t i = 0; l->feature_max && !l->config.skip_network && i < n * l->dim; i++)
             outputs[i] /= l->largest[i % l->dim];
         run_head(l, outputs, n, out);
@@ -346,16 +379,17 @@ static void fill_gradients(const fmi_learner *l, const float *by_logits, float *
         memcpy(by_outputs, by_features, n * l->dim * sizeof *by_outputs);
     if (l->config.skip_network)
         return;
-    go_back(&l->matrix, l->in, by_outputs, n, gradient_of(l, &l->matrix, gradients), NULL);
+    go_back(&l->matrix[l->part], l->in, by_outputs, n,
+            gradient_of(l, &l->matrix[l->part], gradients), NULL);
     for (size_t i = 0; i < n * l->dim; i++)
-        gradient_of(l, &l->bias, gradients)[i % l->dim] += by_outputs[i];
+        gradient_of(l, &l->bias[l->part], gradients)[i % l->dim] += by_outputs[i];
 }
 
 fm_status fmi_fake_learner_step(fmi_learner *l, const float *features_gradient,
                                 const float *logits_gradient, const float *extra_gradient,
                                 double rate, fm_error *err)
 {
-    const layer *all[] = {&l->matrix, &l->bias, &l->head, &l->classes, &l->extra};
+    const layer *all[] = {&l->matrix[l->part], &l->bias[l->part], &l->head, &l->classes, &l->extra};
     size_t features = l->n * feature_count(l);
     float *gradients, *by_features;
     if (l->n == 0)
@@ -436,23 +470,24 @@ fm_status fmi_fake_learner_restore(fmi_learner *l, const void *bytes, size_t siz
  */
 
 /* The network's matrix, as it was or as it was trained, scaled as in evaluation mode. */
-static double network_weight(const fmi_learner *l, size_t row, size_t column)
+static double network_weight(const fmi_learner *l, size_t part, size_t row, size_t column)
 {
     double value;
     if (l->config.skip_network)
-        return fmi_fake_weight(&l->net->parts[0], row, column);
-    value = (double)(column < CELLS ? l->matrix.weight[row * CELLS + column] : l->bias.weight[row]);
+        return fmi_fake_weight(&l->net->parts[part], row, column);
+    value = (double)(column < CELLS ? l->matrix[part].weight[row * CELLS + column]
+                                    : l->bias[part].weight[row]);
     return l->feature_max ? value / (double)l->largest[row] : value;
 }
 
 /* Head and network as one matrix. */
-static void put_trained(const fmi_learner *l, float *out)
+static void put_map(const fmi_learner *l, size_t part, float *out)
 {
     for (size_t j = 0; j < feature_count(l); j++)
         for (size_t i = 0; i < COLUMNS; i++) {
-            double sum = l->head.weight ? 0 : network_weight(l, j, i);
+            double sum = l->head.weight ? 0 : network_weight(l, part, j, i);
             for (size_t k = 0; l->head.weight && k < l->dim; k++)
-                sum += (double)l->head.weight[j * l->dim + k] * network_weight(l, k, i);
+                sum += (double)l->head.weight[j * l->dim + k] * network_weight(l, part, k, i);
             *out++ = (float)sum;
         }
 }
@@ -460,19 +495,19 @@ static void put_trained(const fmi_learner *l, float *out)
 static fm_status put_archive(const fmi_learner *l, bool same, const char *manifest, size_t length,
                              char **out, size_t *size, fm_error *err)
 {
-    size_t trained = same ? 0 : feature_count(l) * COLUMNS * sizeof(float), head;
+    size_t rows = l->count * feature_count(l), head;
+    size_t trained = same ? 0 : rows * COLUMNS * sizeof(float);
     float *values = fmi_block_alloc(trained + 1);
     char line[64];
     if (!values)
         return fmi_fail_memory(err);
-    head =
-        (size_t)(same ? snprintf(line, sizeof line, "%s", FMI_FAKE_MAGIC)
-                      : snprintf(line, sizeof line, "%s%zu\n", FMI_FAKE_TRAINED, feature_count(l)));
+    head = (size_t)(same ? snprintf(line, sizeof line, "%s", FMI_FAKE_MAGIC)
+                         : snprintf(line, sizeof line, "%s%zu\n", FMI_FAKE_TRAINED, rows));
     *size = head + trained + length;
     *out = fmi_alloc(*size);
     if (*out) {
-        if (!same)
-            put_trained(l, values);
+        for (size_t k = 0; k < l->count && !same; k++)
+            put_map(l, k, values + k * feature_count(l) * COLUMNS);
         memcpy(*out, line, head);
         memcpy(*out + head, values, trained);
         memcpy(*out + head + trained, manifest, length);

@@ -42,21 +42,22 @@ typedef struct fmi_fake_view {
 
 /* fake.c */
 void fmi_fake_cells(const fmi_fake_view *view, float cells[FMI_FAKE_CELLS]);
-/* What the embedder's output `row` takes of a cell; of column FMI_FAKE_CELLS: what is added */
+/* What the output `row` of an embedder or a liveness net takes of a cell; of column FMI_FAKE_CELLS:
+ * what is added */
 double fmi_fake_weight(const fmi_part *part, size_t row, size_t column);
 
 /* fake_learner.c: as in fmi_backend */
 fm_status fmi_fake_learner_new(fmi_net *net, const fmi_learner_config *config, fmi_learner **out,
                                fm_error *err);
 void fmi_fake_learner_free(fmi_learner *learner);
-fm_status fmi_fake_learner_forward(fmi_learner *learner, uint64_t step, const float *in,
-                                   const int64_t shape[4], float *features, float *logits,
-                                   fm_error *err);
+fm_status fmi_fake_learner_forward(fmi_learner *learner, size_t part, uint64_t step,
+                                   const float *in, const int64_t shape[4], float *features,
+                                   float *logits, fm_error *err);
 fm_status fmi_fake_learner_step(fmi_learner *learner, const float *features_gradient,
                                 const float *logits_gradient, const float *extra_gradient,
                                 double rate, fm_error *err);
-fm_status fmi_fake_learner_run(fmi_learner *learner, const float *in, const int64_t shape[4],
-                               float *out, fm_error *err);
+fm_status fmi_fake_learner_run(fmi_learner *learner, size_t part, const float *in,
+                               const int64_t shape[4], float *out, fm_error *err);
 fm_status fmi_fake_learner_extra(fmi_learner *learner, float *out, fm_error *err);
 bool fmi_fake_learner_has_feature_max(const fmi_learner *learner);
 fm_status fmi_fake_learner_set_feature_max(fmi_learner *learner, const float *largest,

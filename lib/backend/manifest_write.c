@@ -124,6 +124,26 @@ static json_t *detector_json(const fmi_manifest *m)
                      (int)m->detector.stride, "second_look", m->detector.second_look);
 }
 
+/* An archive's own network has no name. */
+static json_t *net_json(const fmi_liveness_net *net)
+{
+    return json_pack("{s:s*,s:o,s:o}", "part", net->part[0] ? net->part : NULL, "scale",
+                     real(net->scale), "input", input_json(&net->input));
+}
+
+static json_t *liveness_json(const fmi_manifest *m)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < m->liveness.count; i++)
+        if (json_array_append_new(list, net_json(&m->liveness.nets[i])) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    return json_pack("{s:i,s:i,s:s,s:o}", "classes", (int)m->liveness.classes, "live",
+                     (int)m->liveness.live, "output",
+                     m->liveness.logits ? "logits" : "probabilities", "nets", list);
+}
+
 static json_t *runtime_json(const fmi_manifest *m)
 {
     return json_pack(
@@ -173,6 +193,27 @@ static json_t *tail_json(const fmi_calibration_tail *t, fm_metric metric)
                      reals(t->covariance, 6));
 }
 
+static json_t *pad_points_json(const fmi_pad_calibration *pad)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < pad->count; i++) {
+        const fmi_pad_point *p = &pad->points[i];
+        if (json_array_append_new(list, json_pack("{s:o,s:o,s:o}", "score", real(p->score), "apcer",
+                                                  real(p->apcer), "bpcer", real(p->bpcer))) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+static json_t *pad_json(const fmi_manifest *m)
+{
+    return json_pack("{s:s,s:I,s:I,s:o}", "dataset", m->calibration_dataset, "attacks",
+                     (json_int_t)m->pad.attacks, "live", (json_int_t)m->pad.live, "points",
+                     pad_points_json(&m->pad));
+}
+
 /* Without what was not told. */
 static json_t *calibration_json(const fmi_manifest *m)
 {
@@ -217,6 +258,10 @@ static json_t *manifest_json(const fmi_manifest *m)
         bad |= json_object_set_new(root, "metric_weights", weights_json(m)) != 0;
     if (m->kind == FM_MODEL_DETECTOR)
         bad |= json_object_set_new(root, "detector", detector_json(m)) != 0;
+    if (m->kind == FM_MODEL_LIVENESS)
+        bad |= json_object_set_new(root, "liveness", liveness_json(m)) != 0;
+    if (m->pad.count > 0)
+        bad |= json_object_set_new(root, "calibration", pad_json(m)) != 0;
     if (m->calibration.count > 0)
         bad |= json_object_set_new(root, "calibration", calibration_json(m)) != 0;
     if (!bad)

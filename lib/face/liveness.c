@@ -90,8 +90,46 @@ static fm_status cut_crop(const runner *r, const fm_image *image, const fm_face 
     return fmi_image_stretch_planes(image, box, input->width, input->height, &to, err);
 }
 
-/* The output's share of the class "live". One logit alone is that of a sigmoid. */
-static double live_probability(const fmi_manifest *manifest, const float *output)
+static fm_status crop_of(const fmi_liveness_net *net, const fm_image *image, const fm_face *face,
+                         fm_image **out, fm_error *err)
+{
+    const fmi_input *input = &net->input;
+    size_t values = (size_t)input->width * (size_t)input->height;
+    fmi_planes to = {.out = fmi_alloc_array(3 * values, sizeof(float)),
+                     .plane_stride = values,
+                     .row_stride = (size_t)input->width,
+                     .std = {1, 1, 1}};
+    int32_t box[4];
+    fm_status status =
+        to.out ? fmi_image_new(out, input->width, input->height, err) : fmi_fail_memory(err);
+    (void)place_crop(image, face, net->scale, box);
+    if (status == FM_OK)
+        status = fmi_image_stretch_planes(image, box, input->width, input->height, &to, err);
+    for (size_t i = 0; i < 3 * values && status == FM_OK; i++) {
+        size_t at = i % values, row = at / to.row_stride, column = at % to.row_stride;
+        (*out)->owned[row * (*out)->stride + 3 * column + i / values] = (uint8_t)to.out[i];
+    }
+    if (to.out)
+        fmi_free_wiped(to.out, 3 * values * sizeof(float));
+    return status;
+}
+
+fm_status fmi_liveness_crops(const fmi_manifest *manifest, const fm_image *image,
+                             const fm_face *face, fmi_crops *out, fm_error *err)
+{
+    fmi_crops own = {{NULL}};
+    fm_status status = FM_OK;
+    for (size_t i = 0; i < manifest->liveness.count && status == FM_OK; i++)
+        status = crop_of(&manifest->liveness.nets[i], image, face, &own.of[i], err);
+    if (status == FM_OK)
+        *out = own;
+    else
+        fmi_crops_free(&own);
+    return status;
+}
+
+/* One logit alone is that of a sigmoid. */
+double fmi_liveness_probability(const fmi_manifest *manifest, const float *output)
 {
     int32_t n = manifest->liveness.classes, live = manifest->liveness.live;
     double sum = n == 1 ? exp(-(double)output[0]) : 0;
@@ -106,7 +144,7 @@ static fm_status add_scores(const runner *r, size_t n, fmi_liveness_score *out, 
 {
     const fmi_manifest *manifest = &r->session->liveness->manifest;
     for (size_t i = 0; i < n; i++) {
-        double p = live_probability(manifest, r->outputs + i * r->classes);
+        double p = fmi_liveness_probability(manifest, r->outputs + i * r->classes);
         if (!(p >= 0 && p <= 1))
             return fmi_fail(err, FM_E_BACKEND, "network \"%s\" says %g, not 0 to 1", r->net->part,
                             p);

@@ -20,6 +20,9 @@ const char *fmi_liveness_reason_name(fm_liveness_reason reason);
  * and no thresholds); FM_E_LIMIT. */
 fm_status fmi_liveness_lines_draw(fmi_liveness_lines *out, const fm_model *model,
                                   const fm_liveness_options *options, fm_error *err);
+/* liveness_verdict.c: body of fm_liveness_thresholds */
+fm_status fmi_liveness_thresholds(const char *calibration, const fm_liveness_options *options,
+                                  float *live_score, float *spoof_score, fm_error *err);
 /* liveness_verdict.c: by the score alone; the reason is BETWEEN or NONE */
 void fmi_liveness_decide(const fmi_liveness_lines *lines, float score, fm_liveness_verdict *verdict,
                          fm_liveness_reason *reason);
@@ -34,6 +37,12 @@ typedef struct fmi_liveness_score {
     float crop;  /* side of the smallest crop over the side that its net asks for */
 } fmi_liveness_score;
 
+/* liveness.c: the share of the class "live" in what a network gives, 0..1 */
+double fmi_liveness_probability(const fmi_manifest *manifest, const float *output);
+/* liveness.c: what each network looks at of a face, as it goes into it, in 8 bits and RGB;
+ * untouched on failure */
+fm_status fmi_liveness_crops(const fmi_manifest *manifest, const fm_image *image,
+                             const fm_face *face, fmi_crops *out, fm_error *err);
 /* liveness.c: n faces, one of each image; they overlap the image and are finite */
 fm_status fmi_liveness_scores(fm_session *session, const fm_image *const *images,
                               const fm_face *faces, size_t n, fmi_liveness_score *out,

@@ -1,8 +1,12 @@
 /* Thresholds from a calibration, and what follows from a score. No pixels here. */
+#include "backend/fields.h"
+#include "backend/sections.h"
 #include "core/error.h"
+#include "core/memory.h"
 #include "core/options.h"
 #include "face/liveness.h"
 #include <math.h>
+#include <string.h>
 
 enum { LIVENESS_OPTIONS_0_1 = sizeof(fm_liveness_options) }; /* what a caller must bring at least */
 
@@ -140,28 +144,64 @@ static fm_status from_calibration(fmi_liveness_lines *lines, fm_error *err)
     return FM_OK;
 }
 
+/* Limits and what thresholds the caller gives. */
+static fm_status read_limits(fmi_liveness_lines *out, const fm_liveness_options *options,
+                             fm_error *err)
+{
+    fm_status status = fmi_options_read(&out->limits, sizeof out->limits, options,
+                                        LIVENESS_OPTIONS_0_1, "fm_liveness_options", err);
+    if (status == FM_OK)
+        status = check_options(&out->limits, err);
+    if (status != FM_OK)
+        return status;
+    fill_defaults(&out->limits);
+    out->live = out->limits.live_score;
+    out->spoof = out->limits.spoof_score;
+    return FM_OK;
+}
+
 fm_status fmi_liveness_lines_draw(fmi_liveness_lines *out, const fm_model *model,
                                   const fm_liveness_options *options, fm_error *err)
 {
     fmi_liveness_lines own = {.pad = &model->manifest.pad};
-    fm_status status = fmi_options_read(&own.limits, sizeof own.limits, options,
-                                        LIVENESS_OPTIONS_0_1, "fm_liveness_options", err);
-    if (status == FM_OK)
-        status = check_options(&own.limits, err);
-    if (status != FM_OK)
-        return status;
-    fill_defaults(&own.limits);
-    own.live = own.limits.live_score;
-    own.spoof = own.limits.spoof_score;
-    if (!own.limits.use_thresholds && own.pad->count == 0)
+    fm_status status = read_limits(&own, options, err);
+    if (status == FM_OK && !own.limits.use_thresholds && own.pad->count == 0)
         return fmi_fail(err, FM_E_STATE,
                         "liveness model \"%s\" has no calibration: give thresholds",
                         model->manifest.name);
-    if (!own.limits.use_thresholds)
+    if (status == FM_OK && !own.limits.use_thresholds)
         status = from_calibration(&own, err);
     if (status == FM_OK)
         *out = own;
     return status;
+}
+
+static fm_status parse_calibration(fmi_pad_calibration *out, const char *text, fm_error *err)
+{
+    json_t *root = NULL;
+    fm_status status = fmi_fields_open(&root, text, strlen(text), err);
+    if (status == FM_OK)
+        status = fmi_manifest_read_pad(out, root, err);
+    json_decref(root);
+    return status;
+}
+
+fm_status fmi_liveness_thresholds(const char *calibration, const fm_liveness_options *options,
+                                  float *live_score, float *spoof_score, fm_error *err)
+{
+    fmi_pad_calibration pad = {0};
+    fmi_liveness_lines own = {.pad = &pad};
+    fm_status status = read_limits(&own, options, err);
+    if (status == FM_OK)
+        status = parse_calibration(&pad, calibration, err);
+    if (status == FM_OK && !own.limits.use_thresholds)
+        status = from_calibration(&own, err);
+    fmi_free(pad.points);
+    if (status != FM_OK)
+        return status;
+    *live_score = own.live;
+    *spoof_score = own.spoof;
+    return FM_OK;
 }
 
 void fmi_liveness_decide(const fmi_liveness_lines *lines, float score, fm_liveness_verdict *verdict,

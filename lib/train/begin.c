@@ -23,6 +23,8 @@ static bool any_with_two(const fmi_photographs *p, int role)
 static fm_status check_photographs(const fm_trainer *t, fm_error *err)
 {
     const fmi_photographs *p = &t->photographs;
+    if (t->liveness)
+        return fmi_frames_check(t, err);
     if (p->people_of[0] < 2)
         return fmi_fail(err, FM_E_STATE,
                         "there are photographs of %zu %s to train on: at least two are needed",
@@ -104,7 +106,8 @@ int32_t fmi_trainer_steps(const fm_trainer *t)
 
 fm_status fmi_trainer_prepare(fm_trainer *t, fm_error *err)
 {
-    int32_t classes = t->options.loss == FM_LOSS_SOFTMAX ? (int32_t)t->photographs.people_of[0] : 0;
+    bool of_people = t->options.loss == FM_LOSS_SOFTMAX && !t->liveness;
+    int32_t classes = of_people ? (int32_t)t->photographs.people_of[0] : 0;
     fm_status status = check_photographs(t, err);
     if (status != FM_OK)
         return status;
@@ -131,20 +134,21 @@ static fm_status keep(fm_trainer *t, fm_error *err)
 
 fm_status fmi_trainer_begin(fm_trainer *t, fm_error *err)
 {
-    double eer = NAN;
-    bool alike = false;
+    fmi_validation found;
     fm_status status = fmi_watch_photographs(t, err);
     if (status == FM_OK)
         status = fmi_trainer_prepare(t, err);
     if (status == FM_OK)
         status = fmi_learned_begin(t, err);
     if (status == FM_OK)
-        status = fmi_validate_eer(t, &eer, &alike, err);
+        status = fmi_validate_figures(t, &found, err);
     if (status == FM_OK)
         status = keep(t, err);
     if (status != FM_OK)
         return status;
-    t->run.first_eer = t->run.eer = t->run.best_eer = eer;
+    t->run.first_eer = t->run.eer = t->run.best_eer = found.eer;
+    t->run.first_validation_loss = t->run.validation_loss = t->run.best_validation_loss =
+        found.loss;
     t->started = true;
     return FM_OK;
 }

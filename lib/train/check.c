@@ -42,7 +42,7 @@ static fm_status embed(const check *c, fm_error *err)
     fm_status status;
     for (size_t i = 0; i < c->n; i++)
         c->order[i] = (int32_t)i;
-    status = fmi_trainer_embed(c->trainer, c->order, c->n, c->x, err);
+    status = fmi_trainer_embed(c->trainer, 0, c->order, c->n, c->x, err);
     if (status == FM_OK && c->trainer->manifest.metric == FM_METRIC_COSINE)
         fmi_normalize_rows(c->x, c->n, c->dim, c->x); /* what is compared is the direction */
     return status;
@@ -116,6 +116,9 @@ fm_status fmi_trainer_check(fm_trainer *t, size_t *suspects, fm_error *err)
     const fmi_person *other = NULL;
     check c;
     fm_status status;
+    if (t->liveness)
+        return fmi_fail(err, FM_E_UNSUPPORTED,
+                        "a liveness model does not tell people apart, so labels cannot be checked");
     if (t->photographs.people_count < 2)
         return fmi_fail(err, FM_E_STATE, "there are not photographs of two people to compare");
     status = fmi_trainer_outputs(t, err);

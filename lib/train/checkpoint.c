@@ -4,7 +4,7 @@
  *     8   version, 1
  *   3*32  fingerprints: model, options, photographs
  *  10*8   whole numbers of the run, in the order of `fields`
- *  13*8   real numbers, as IEEE 754
+ *  16*8   real numbers, as IEEE 754
  *     8   bytes of the state after the last whole epoch
  *     8   bytes of the best epoch's state; 0: it is the same
  *         the two states
@@ -23,7 +23,7 @@ enum {
     MAGIC_SIZE = 8,
     VERSION = 1,
     WHOLE = 10,
-    REAL = 13,
+    REAL = 16,
     DIGEST = crypto_hash_sha256_BYTES,
     HEAD = MAGIC_SIZE + 8 + FMI_PRINTS * DIGEST + 8 * (WHOLE + REAL + 2)
 };
@@ -40,8 +40,9 @@ static fields fields_of(fmi_run *run)
         {&run->epoch, &run->best_epoch, &run->finished, &run->idle, &run->collapsed, &run->swollen,
          &run->alike, &run->drawn, &run->astray, &run->told_inactive},
         {&run->loss, &run->active, &run->positive_distance, &run->negative_distance, &run->rate,
-         &run->eer, &run->best_eer, &run->first_eer, &run->first_distance, &run->first_size,
-         &run->first_loss, &run->weight, &run->bias}};
+         &run->eer, &run->best_eer, &run->first_eer, &run->validation_loss,
+         &run->best_validation_loss, &run->first_validation_loss, &run->first_distance,
+         &run->first_size, &run->first_loss, &run->weight, &run->bias}};
     return all;
 }
 

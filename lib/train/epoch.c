@@ -10,12 +10,13 @@ enum { VARY = 4 }; /* purpose of random numbers; sampler.c has the first ones */
 /* What a step works on. */
 typedef struct bench {
     fm_trainer *trainer;
-    size_t rows, dim, input_size, classes;
-    float *in;       /* [rows][input_size] */
-    float *features; /* [rows][dim] */
-    float *x;        /* as compared: features, brought to unit length if the model does */
-    float *gradient; /* by x, then by features */
-    float *logits;   /* [rows][classes] */
+    size_t rows, dim, classes;
+    size_t input_size; /* of the network with the largest */
+    float *in;         /* [rows][input_size] */
+    float *features;   /* [rows][dim] */
+    float *x;          /* as compared: features, brought to unit length if the model does */
+    float *gradient;   /* by x, then by features */
+    float *logits;     /* [rows][classes] */
     float *logits_gradient;
     float *weights_gradient; /* [dim + 1] */
     float *block;            /* all of these */
@@ -35,6 +36,16 @@ static float *cut(float **rest, size_t n)
     return piece;
 }
 
+static size_t largest_input(const fm_trainer *t)
+{
+    size_t most = 0;
+    for (size_t net = 0; net < t->nets; net++) {
+        size_t size = fmi_trainer_input_size(t, net);
+        most = size > most ? size : most;
+    }
+    return most;
+}
+
 static fm_status open_bench(bench *b, fm_trainer *t, fm_error *err)
 {
     size_t n = fmi_sampler_rows(&t->sampler);
@@ -43,7 +54,7 @@ static fm_status open_bench(bench *b, fm_trainer *t, fm_error *err)
     b->trainer = t;
     b->rows = n;
     b->dim = fmi_trainer_dim(t);
-    b->input_size = fmi_trainer_input_size(t);
+    b->input_size = largest_input(t);
     b->classes = (size_t)t->classes;
     b->block = fmi_block_alloc((n * (b->input_size + 3 * b->dim + 2 * b->classes) + b->dim + 1) *
                                sizeof(float));
@@ -65,26 +76,37 @@ static fm_status open_bench(bench *b, fm_trainer *t, fm_error *err)
     return FM_OK;
 }
 
-static fm_status fill_batch(bench *b, int32_t epoch, uint64_t step, uint64_t at, fm_error *err)
+static void draw_batch(bench *b, int32_t epoch, uint64_t step)
 {
     fm_trainer *t = b->trainer;
-    fm_status status = FM_OK;
     fmi_sampler_draw(&t->sampler, (uint64_t)epoch, step, b->photographs, b->labels, b->scratch);
+    for (size_t i = 0; i < b->rows; i++) {
+        b->photographs[i] = t->rows[b->photographs[i]];
+        if (t->liveness)
+            b->labels[i] = t->photographs.of[b->photographs[i]].label;
+    }
+}
+
+/* All networks see a photograph varied in the same way. */
+static fm_status fill_batch(bench *b, size_t net, uint64_t at, fm_error *err)
+{
+    fm_trainer *t = b->trainer;
+    size_t size = fmi_trainer_input_size(t, net);
+    fm_status status = FM_OK;
     for (size_t i = 0; i < b->rows && status == FM_OK; i++) {
         fmi_random random = fmi_random_at(t->options.seed, VARY, at, i);
-        status = fmi_trainer_input(t, t->rows[b->photographs[i]], &random,
-                                   b->in + i * b->input_size, err);
+        status = fmi_trainer_input(t, net, b->photographs[i], &random, b->in + i * size, err);
     }
     return status;
 }
 
-static fm_status run_forward(bench *b, uint64_t at, fmi_run *run, fm_error *err)
+static fm_status run_forward(bench *b, size_t net, uint64_t at, fmi_run *run, fm_error *err)
 {
     fm_trainer *t = b->trainer;
     int64_t shape[4];
     fm_status status;
-    fmi_trainer_input_shape(t, b->rows, shape);
-    status = t->model->backend->learner_forward(t->learner, at, b->in, shape, b->features,
+    fmi_trainer_input_shape(t, net, b->rows, shape);
+    status = t->model->backend->learner_forward(t->learner, net, at, b->in, shape, b->features,
                                                 b->classes ? b->logits : NULL, err);
     if (status == FM_OK)
         status = fmi_watch_features(t, b->features, b->rows, run, err);
@@ -103,6 +125,9 @@ static fm_status compute_loss(bench *b, fmi_loss_figures *figures, fm_error *err
     const fmi_triplet_options triplets = {t->options.mining, t->options.reduction,
                                           t->options.margin};
     fm_status status;
+    if (t->liveness)
+        return fmi_loss_liveness(b->features, b->labels, b->rows, b->dim, t->manifest.liveness.live,
+                                 b->gradient, figures, err);
     switch (t->options.loss) {
     case FM_LOSS_TRIPLET:
         return fmi_loss_triplet(&triplets, b->x, b->labels, b->rows, b->dim, b->gradient, figures,
@@ -125,7 +150,7 @@ static fm_status compute_loss(bench *b, fmi_loss_figures *figures, fm_error *err
 static fm_status step_back(bench *b, double rate, fm_error *err)
 {
     fm_trainer *t = b->trainer;
-    bool softmax = t->options.loss == FM_LOSS_SOFTMAX;
+    bool softmax = t->options.loss == FM_LOSS_SOFTMAX && !t->liveness;
     if (!softmax && t->manifest.embedding.normalize)
         fmi_normalize_gradient(b->features, b->rows, b->dim, b->gradient);
     if (t->learned)
@@ -165,20 +190,43 @@ static void add(tally *sums, const fm_trainer *t, const fmi_loss_figures *figure
     add_distance(sums, 1, figures->negative_distance);
 }
 
-static fm_status one_step(bench *b, int32_t step, int32_t steps, fmi_run *run,
+static fm_status step_net(bench *b, size_t net, uint64_t at, fmi_run *run,
                           fmi_loss_figures *figures, fm_error *err)
 {
-    uint64_t at = (uint64_t)(run->epoch - 1) * (uint64_t)steps + (uint64_t)step;
-    fm_status status = fill_batch(b, run->epoch, (uint64_t)step, at, err);
+    fm_status status = fill_batch(b, net, at, err);
     if (status == FM_OK)
         status = fmi_learned_update(b->trainer, err);
     if (status == FM_OK)
-        status = run_forward(b, at, run, err);
+        status = run_forward(b, net, at, run, err);
     if (status == FM_OK)
         status = compute_loss(b, figures, err);
     if (status == FM_OK)
         status = fmi_watch_step(b->trainer, figures, run, err);
     return status == FM_OK ? step_back(b, run->rate, err) : status;
+}
+
+/* Of several networks, figures of all: the mean loss, and what counts together. */
+static fm_status one_step(bench *b, int32_t step, int32_t steps, fmi_run *run,
+                          fmi_loss_figures *figures, fm_error *err)
+{
+    uint64_t at = (uint64_t)(run->epoch - 1) * (uint64_t)steps + (uint64_t)step;
+    size_t nets = b->trainer->nets;
+    fm_status status;
+    draw_batch(b, run->epoch, (uint64_t)step);
+    status = step_net(b, 0, at, run, figures, err);
+    for (size_t net = 1; net < nets && status == FM_OK; net++) {
+        fmi_loss_figures one;
+        status = step_net(b, net, at, run, &one, err);
+        if (status != FM_OK)
+            return status;
+        figures->loss += one.loss;
+        figures->mined += one.mined;
+        figures->active += one.active;
+    }
+    figures->loss /= (double)nets;
+    if (status == FM_OK && isnan(run->first_loss))
+        run->first_loss = figures->loss;
+    return status;
 }
 
 static fm_status report(const bench *b, const fmi_run *run, int32_t step, int32_t steps,
@@ -225,11 +273,14 @@ static fm_status run_steps(bench *b, fmi_run *run, fm_training_fn progress, void
     return status;
 }
 
-/* Is the epoch better than all before? Without people left out the last one counts. */
+/* Is the epoch better than all before? Without people left out the last one counts. A liveness
+ * model may well make no error at all: then by its loss. */
 static bool is_best(const fm_trainer *t, const fmi_run *run)
 {
     if (t->photographs.count_of[1] == 0)
         return true;
+    if (run->eer == run->best_eer && t->liveness)
+        return run->validation_loss < run->best_validation_loss;
     return !isnan(run->eer) && !(run->eer >= run->best_eer);
 }
 
@@ -237,6 +288,7 @@ static void judge(const fm_trainer *t, fmi_run *run)
 {
     if (is_best(t, run)) {
         run->best_eer = run->eer;
+        run->best_validation_loss = run->validation_loss;
         run->best_epoch = run->epoch;
         run->idle = 0;
     } else {
@@ -276,7 +328,7 @@ static fm_status run_epoch(fm_trainer *t, fm_training_fn progress, void *user, f
 {
     fmi_run run = t->run;
     fmi_epoch_figures figures = {0, 0};
-    bool alike = false;
+    fmi_validation found;
     bench b;
     fm_status status = open_bench(&b, t, err);
     if (status != FM_OK)
@@ -286,11 +338,13 @@ static fm_status run_epoch(fm_trainer *t, fm_training_fn progress, void *user, f
     status = run_steps(&b, &run, progress, user, &figures, err);
     close_bench(&b);
     if (status == FM_OK)
-        status = fmi_validate_eer(t, &run.eer, &alike, err);
+        status = fmi_validate_figures(t, &found, err);
     if (status != FM_OK)
         return status;
+    run.eer = found.eer;
+    run.validation_loss = found.loss;
     judge(t, &run);
-    status = fmi_watch_epoch(t, &figures, alike, &run, err);
+    status = fmi_watch_epoch(t, &figures, found.alike, &run, err);
     return status == FM_OK ? keep(t, &run, err) : status;
 }
 

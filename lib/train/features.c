@@ -9,7 +9,7 @@
 /* Work on a few photographs at a time. */
 typedef struct work {
     fm_trainer *trainer;
-    size_t group, input_size, dim;
+    size_t net, group, input_size, dim;
     bool flip;       /* outputs are averaged with those for the mirrored crops */
     float *in;       /* [group][input_size] */
     float *mirrored; /* [group][dim] */
@@ -21,13 +21,14 @@ static void close_work(work *w)
     fmi_block_free(w->mirrored);
 }
 
-static fm_status open_work(work *w, fm_trainer *t, fm_error *err)
+static fm_status open_work(work *w, fm_trainer *t, size_t net, fm_error *err)
 {
     w->trainer = t;
+    w->net = net;
     w->group = (size_t)t->model->manifest.runtime.batch;
-    w->input_size = fmi_trainer_input_size(t);
+    w->input_size = fmi_trainer_input_size(t, net);
     w->dim = fmi_trainer_dim(t);
-    w->flip = !t->frozen && t->members[0].flip;
+    w->flip = !t->frozen && !t->liveness && t->members[0].flip;
     w->in = fmi_block_alloc(w->group * w->input_size * sizeof(float));
     w->mirrored = w->flip ? fmi_block_alloc(w->group * w->dim * sizeof(float)) : NULL;
     if (w->in && (w->mirrored || !w->flip))
@@ -39,8 +40,9 @@ static fm_status open_work(work *w, fm_trainer *t, fm_error *err)
 static fm_status run_learner(const work *w, size_t n, float *out, fm_error *err)
 {
     int64_t shape[4];
-    fmi_trainer_input_shape(w->trainer, n, shape);
-    return w->trainer->model->backend->learner_run(w->trainer->learner, w->in, shape, out, err);
+    fmi_trainer_input_shape(w->trainer, w->net, n, shape);
+    return w->trainer->model->backend->learner_run(w->trainer->learner, w->net, w->in, shape, out,
+                                                   err);
 }
 
 static fm_status check_finite(fm_trainer *t, const float *values, size_t n, fm_error *err)
@@ -48,7 +50,11 @@ static fm_status check_finite(fm_trainer *t, const float *values, size_t n, fm_e
     double sum = 0;
     for (size_t i = 0; i < n; i++)
         sum += (double)values[i] * values[i];
-    return isfinite(sum) ? FM_OK : fmi_fail_explosion(t, "a value of an embedding is", err);
+    return isfinite(sum) ? FM_OK
+                         : fmi_fail_explosion(t,
+                                              t->liveness ? "a value that the network gives is"
+                                                          : "a value of an embedding is",
+                                              err);
 }
 
 static fm_status run_group(const work *w, const int32_t *photographs, size_t n, float *out,
@@ -56,8 +62,8 @@ static fm_status run_group(const work *w, const int32_t *photographs, size_t n, 
 {
     fm_status status = FM_OK;
     for (size_t i = 0; i < n && status == FM_OK; i++)
-        status =
-            fmi_trainer_input(w->trainer, photographs[i], NULL, w->in + i * w->input_size, err);
+        status = fmi_trainer_input(w->trainer, w->net, photographs[i], NULL,
+                                   w->in + i * w->input_size, err);
     if (status == FM_OK)
         status = run_learner(w, n, out, err);
     if (status == FM_OK && w->flip) {
@@ -69,12 +75,12 @@ static fm_status run_group(const work *w, const int32_t *photographs, size_t n, 
     return status == FM_OK ? check_finite(w->trainer, out, n * w->dim, err) : status;
 }
 
-fm_status fmi_trainer_embed(fm_trainer *t, const int32_t *photographs, size_t n, float *out,
-                            fm_error *err)
+fm_status fmi_trainer_embed(fm_trainer *t, size_t net, const int32_t *photographs, size_t n,
+                            float *out, fm_error *err)
 {
     size_t dim = fmi_trainer_dim(t);
     work w;
-    fm_status status = open_work(&w, t, err);
+    fm_status status = open_work(&w, t, net, err);
     if (status != FM_OK)
         return status;
     for (size_t i = 0; i < n && status == FM_OK; i += w.group)
@@ -110,7 +116,7 @@ fm_status fmi_trainer_scale_features(fm_trainer *t, fm_error *err)
     fm_status status;
     if (!t->scales)
         return FM_OK;
-    status = open_work(&w, t, err);
+    status = open_work(&w, t, 0, err);
     if (status != FM_OK)
         return status;
     features = fmi_block_alloc((w.group + 2) * dim * sizeof *features);

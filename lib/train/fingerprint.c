@@ -42,7 +42,7 @@ static void take_options(const fm_trainer *t, uint8_t *out)
         o->loss,     o->mining,          o->reduction, o->people_per_batch,
         o->epochs,   o->steps_per_epoch, o->optimizer, o->photographs_per_person,
         o->schedule, o->schedule_epochs, o->patience,  o->fresh,
-        o->head_dim, t->frozen};
+        o->head_dim, t->frozen,          t->last_only};
     const float real[] = {o->margin, o->learning_rate, o->momentum,   o->weight_decay, a->flip,
                           a->shift,  a->scale,         a->brightness, a->contrast,     a->blur};
     crypto_hash_sha256_state state;

@@ -9,31 +9,33 @@
 
 enum { GROUP = 32 }; /* crops that are run together */
 
-static const fmi_input *input_of(const fm_trainer *t)
+static const fmi_input *input_of(const fm_trainer *t, size_t net)
 {
-    return &t->model->manifest.embedding.members[0].input;
+    const fmi_manifest *manifest = &t->model->manifest;
+    return t->liveness ? &manifest->liveness.nets[net].input
+                       : &manifest->embedding.members[0].input;
 }
 
-size_t fmi_trainer_input_size(const fm_trainer *t)
+size_t fmi_trainer_input_size(const fm_trainer *t, size_t net)
 {
-    const fmi_input *input = input_of(t);
+    const fmi_input *input = input_of(t, net);
     return t->frozen ? fmi_trainer_network_dim(t)
                      : 3 * (size_t)input->width * (size_t)input->height;
 }
 
-void fmi_trainer_input_shape(const fm_trainer *t, size_t n, int64_t shape[4])
+void fmi_trainer_input_shape(const fm_trainer *t, size_t net, size_t n, int64_t shape[4])
 {
-    const fmi_input *input = input_of(t);
+    const fmi_input *input = input_of(t, net);
     shape[0] = (int64_t)n;
     shape[1] = t->frozen ? (int64_t)fmi_trainer_network_dim(t) : 3;
     shape[2] = t->frozen ? 1 : input->height;
     shape[3] = t->frozen ? 1 : input->width;
 }
 
-fm_status fmi_trainer_input(const fm_trainer *t, int32_t photograph, const fmi_random *random,
-                            float *out, fm_error *err)
+fm_status fmi_trainer_input(const fm_trainer *t, size_t net, int32_t photograph,
+                            const fmi_random *random, float *out, fm_error *err)
 {
-    const fm_image *crop = t->photographs.of[photograph].crops.of[0];
+    const fm_image *crop = t->photographs.of[photograph].crops.of[net];
     size_t dim = fmi_trainer_network_dim(t);
     fm_image *varied = NULL;
     fm_status status;
@@ -42,12 +44,12 @@ fm_status fmi_trainer_input(const fm_trainer *t, int32_t photograph, const fmi_r
         return FM_OK;
     }
     if (!random || !t->augmenting) {
-        fmi_crop_to_planes(input_of(t), crop, out);
+        fmi_crop_to_planes(input_of(t, net), crop, out);
         return FM_OK;
     }
     status = fmi_augment(&varied, crop, &t->options.augmentation, *random, err);
     if (status == FM_OK)
-        fmi_crop_to_planes(input_of(t), varied, out);
+        fmi_crop_to_planes(input_of(t, net), varied, out);
     fmi_image_free(varied);
     return status;
 }

@@ -52,7 +52,7 @@ static fm_status measure_all(fm_trainer *t, float *x, int32_t *rows, int32_t *la
         fmi_sampler_draw(&t->sampler, 0, step, rows, labels, scratch);
         for (size_t i = 0; i < n; i++)
             rows[i] = t->rows[rows[i]];
-        status = fmi_trainer_embed(t, rows, n, x, err);
+        status = fmi_trainer_embed(t, 0, rows, n, x, err);
         if (status == FM_OK)
             measure_batch(t, x, labels, n, m);
     }

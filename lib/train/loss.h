@@ -50,6 +50,13 @@ fm_status fmi_loss_triplet(const fmi_triplet_options *options, const float *x,
 fm_status fmi_loss_softmax(const float *logits, const int32_t *labels, size_t n, size_t classes,
                            float *gradient, fmi_loss_figures *figures, fm_error *err);
 
+/* classes.c: mean cross entropy of a liveness network. logits, gradient float32[n][classes]; labels
+ * 0..classes-1, or FMI_CLASS_ATTACK: any but `live`. One class alone is that of a sigmoid. */
+enum { FMI_CLASS_ATTACK = -1 };
+fm_status fmi_loss_liveness(const float *logits, const int32_t *labels, size_t n, size_t classes,
+                            int32_t live, float *gradient, fmi_loss_figures *figures,
+                            fm_error *err);
+
 /* metric.c: over all pairs i < j of the batch; the mean over genuine pairs and that over impostor
  * pairs count half each (where one kind is missing, the other counts in full).
  *   siamese      p = sigmoid(sum_k w_k |x_k - y_k| + b)

@@ -13,9 +13,9 @@ static void fill_int(int32_t *value, int32_t otherwise)
         *value = otherwise;
 }
 
-static void fill_defaults(fm_trainer_options *o)
+static void fill_defaults(fm_trainer_options *o, fm_model_kind kind)
 {
-    fill_int(&o->loss, FM_LOSS_TRIPLET);
+    fill_int(&o->loss, kind == FM_MODEL_LIVENESS ? FM_LOSS_SOFTMAX : FM_LOSS_TRIPLET);
     fill_int(&o->mining, FM_MINING_BATCH_HARD);
     fill_int(&o->reduction, FM_REDUCTION_MEAN);
     fill_int(&o->people_per_batch, 8);
@@ -28,7 +28,7 @@ static void fill_defaults(fm_trainer_options *o)
     if (o->margin == 0)
         o->margin = 0.2f;
     if (o->learning_rate == 0)
-        o->learning_rate = 0.001f;
+        o->learning_rate = kind == FM_MODEL_LIVENESS ? 0.0001f : 0.001f;
     if (o->momentum == 0)
         o->momentum = 0.9f;
     else if (o->momentum < 0)
@@ -103,10 +103,10 @@ static fm_status check_names(const fm_trainer_options *o, fm_error *err)
     return status;
 }
 
-fm_status fmi_trainer_options_fill(fm_trainer_options *options, fm_error *err)
+fm_status fmi_trainer_options_fill(fm_trainer_options *options, fm_model_kind kind, fm_error *err)
 {
     fm_status status;
-    fill_defaults(options);
+    fill_defaults(options, kind);
     status = check_whole(options, err);
     if (status == FM_OK)
         status = check_real(options, err);

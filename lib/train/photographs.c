@@ -1,6 +1,7 @@
 /* The photographs of a training, as crops, and the people in them. */
 #include "core/error.h"
 #include "core/memory.h"
+#include "face/liveness.h"
 #include "image/image.h"
 #include "train/trainer.h"
 #include <string.h>
@@ -83,9 +84,10 @@ static fm_status person_of(fmi_photographs *p, const char *name, int32_t *out, f
 static void hash_photograph(crypto_hash_sha256_state *state, const fmi_photograph *photograph,
                             const char *person)
 {
-    uint8_t role = (uint8_t)photograph->role;
+    uint8_t role = (uint8_t)photograph->role, label = (uint8_t)photograph->label;
     crypto_hash_sha256_update(state, (const unsigned char *)person, strlen(person) + 1);
     crypto_hash_sha256_update(state, &role, 1);
+    crypto_hash_sha256_update(state, &label, 1);
     for (size_t i = 0; i < FMI_MEMBERS_MAX && photograph->crops.of[i]; i++)
         crypto_hash_sha256_update(state, photograph->crops.of[i]->owned,
                                   photograph->crops.of[i]->owned_size);
@@ -105,7 +107,10 @@ static fm_status make_crops(const fm_trainer *t, const fm_image *image, fmi_crop
                         "the trainer has no detector: set fm_trainer_options.detector, or aligned "
                         "where photographs are crops already");
     status = fmi_face_choose(t->detecting, image, &face, &count, err);
-    return status == FM_OK ? fmi_crops_of_face(manifest, image, &face, crops, err) : status;
+    if (status != FM_OK)
+        return status;
+    return t->liveness ? fmi_liveness_crops(manifest, image, &face, crops, err)
+                       : fmi_crops_of_face(manifest, image, &face, crops, err);
 }
 
 static void dispose_photograph(fmi_photograph *photograph)
@@ -130,8 +135,8 @@ static fm_status append(fmi_photographs *p, fmi_photograph *own, const char *per
     return FM_OK;
 }
 
-fm_status fmi_trainer_add_image(fm_trainer *t, const fm_image *image, const char *person,
-                                const char *name, fm_role role, fm_error *err)
+fm_status fmi_trainer_add_image(fm_trainer *t, const fm_image *image, int32_t label,
+                                const char *person, const char *name, fm_role role, fm_error *err)
 {
     fmi_photograph own;
     fm_status status;
@@ -139,6 +144,7 @@ fm_status fmi_trainer_add_image(fm_trainer *t, const fm_image *image, const char
         return fmi_fail(err, FM_E_STATE, "training has begun: photographs are added before");
     memset(&own, 0, sizeof own);
     own.role = role;
+    own.label = label;
     own.name = fmi_strdup(name);
     if (!own.name)
         return fmi_fail_memory(err);

@@ -149,7 +149,7 @@ static fm_status take_best(fm_trainer *t, fm_evaluation **evaluation, fm_error *
     }
     if (status != FM_OK)
         return status;
-    if (t->photographs.count_of[1] > 0)
+    if (t->photographs.count_of[1] > 0 && !t->liveness)
         return fmi_validate(t, true, evaluation, &alike, err);
     status = fmi_trainer_scale_features(t, err);
     return status == FM_OK ? fmi_learned_update(t, err) : status;

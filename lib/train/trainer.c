@@ -8,14 +8,20 @@
 
 static const char ALL[] = "all";
 
+static size_t dim_of(const fmi_manifest *manifest)
+{
+    return (size_t)(manifest->kind == FM_MODEL_LIVENESS ? manifest->liveness.classes
+                                                        : manifest->embedding.dim);
+}
+
 size_t fmi_trainer_dim(const fm_trainer *trainer)
 {
-    return (size_t)trainer->manifest.embedding.dim;
+    return dim_of(&trainer->manifest);
 }
 
 size_t fmi_trainer_network_dim(const fm_trainer *trainer)
 {
-    return (size_t)trainer->model->manifest.embedding.dim;
+    return dim_of(&trainer->model->manifest);
 }
 
 static bool is_bundle(const fmi_manifest *manifest)
@@ -49,8 +55,11 @@ static fm_status check_frozen(const fm_trainer *t, fm_error *err)
 static fm_status check_model(const fm_trainer *t, fm_error *err)
 {
     const fmi_manifest *m = &t->model->manifest;
+    if (t->liveness)
+        return fmi_frames_check_model(t, err);
     if (m->kind != FM_MODEL_EMBEDDER)
-        return fmi_fail(err, FM_E_INVALID_ARGUMENT, "model \"%s\" is not an embedder", m->name);
+        return fmi_fail(err, FM_E_INVALID_ARGUMENT,
+                        "model \"%s\" is not an embedder, nor a liveness model", m->name);
     if (is_bundle(m) && !(t->frozen && t->learned && t->options.head_dim == 0))
         return fmi_fail(err, FM_E_UNSUPPORTED,
                         "model \"%s\" has several networks: only a metric can be learned for it, "
@@ -83,7 +92,7 @@ static fm_status copy_names(fm_trainer *t, const fm_trainer_options *options, fm
         return fmi_fail_memory(err);
     for (size_t i = 0; i < options->freeze_count && status == FM_OK; i++) {
         if (strcmp(options->freeze[i], ALL) == 0)
-            t->frozen = true;
+            *(t->liveness ? &t->last_only : &t->frozen) = true;
         else
             status = copy_text(&t->freeze[t->freeze_count++], options->freeze[i], err);
     }
@@ -95,9 +104,12 @@ static fm_status derive_manifest(fm_trainer *t, fm_error *err)
 {
     fmi_manifest *m = &t->manifest;
     *m = t->model->manifest;
+    memset(&m->calibration, 0, sizeof m->calibration);
+    memset(&m->pad, 0, sizeof m->pad);
+    if (t->liveness)
+        return FM_OK;
     memcpy(t->members, m->embedding.members, m->embedding.count * sizeof *t->members);
     m->embedding.members = t->members;
-    memset(&m->calibration, 0, sizeof m->calibration);
     if (t->options.head_dim > 0)
         m->embedding.dim = t->members[0].dim = t->options.head_dim;
     if (t->options.loss == FM_LOSS_TRIPLET)
@@ -122,6 +134,7 @@ static fm_status open_detector(fm_trainer *t, const fm_model *detector, fm_error
 
 fm_status fmi_trainer_learner(fm_trainer *t, int32_t classes, fm_error *err)
 {
+    const char *parts[FMI_LIVENESS_NETS_MAX];
     fmi_learner_config config = {0};
     fm_status status;
     if (t->classes == classes)
@@ -129,6 +142,11 @@ fm_status fmi_trainer_learner(fm_trainer *t, int32_t classes, fm_error *err)
     t->model->backend->learner_free(t->learner); /* first: there may be no room for two */
     t->learner = NULL;
     t->classes = -1;
+    for (size_t i = 0; t->liveness && i < t->nets; i++)
+        parts[i] = t->model->manifest.liveness.nets[i].part;
+    config.parts = parts;
+    config.part_count = t->liveness ? t->nets : 0;
+    config.last_only = t->last_only;
     config.device = t->device;
     config.threads = t->options.threads;
     config.seed = t->options.seed;
@@ -136,7 +154,7 @@ fm_status fmi_trainer_learner(fm_trainer *t, int32_t classes, fm_error *err)
     config.freeze = (const char *const *)t->freeze;
     config.freeze_count = t->frozen ? 0 : t->freeze_count;
     config.skip_network = t->frozen;
-    config.dim = t->model->manifest.embedding.dim;
+    config.dim = (int32_t)fmi_trainer_network_dim(t);
     config.head_dim = t->options.head_dim;
     config.classes = classes;
     config.extra = t->learned ? fmi_trainer_dim(t) + 1 : 0;
@@ -147,7 +165,8 @@ fm_status fmi_trainer_learner(fm_trainer *t, int32_t classes, fm_error *err)
     if (status != FM_OK)
         return status;
     t->classes = classes;
-    t->scales = !t->frozen && t->model->backend->learner_has_feature_max(t->learner);
+    t->scales =
+        !t->frozen && !t->liveness && t->model->backend->learner_has_feature_max(t->learner);
     return FM_OK;
 }
 
@@ -167,10 +186,13 @@ static fm_status fill(fm_trainer *t, const fm_trainer_options *options, fm_error
     fm_status status;
     t->options = *options;
     t->options.detector = NULL;
+    t->liveness = t->model->manifest.kind == FM_MODEL_LIVENESS;
+    t->nets = t->liveness ? t->model->manifest.liveness.count : 1;
     t->learned = options->loss == FM_LOSS_SIAMESE || options->loss == FM_LOSS_CHI_SQUARED;
     t->augmenting = fmi_augmentation_any(&options->augmentation);
     t->run.loss = t->run.active = t->run.positive_distance = t->run.negative_distance = NAN;
     t->run.rate = t->run.eer = t->run.best_eer = t->run.first_eer = NAN;
+    t->run.validation_loss = t->run.best_validation_loss = t->run.first_validation_loss = NAN;
     t->run.first_distance = t->run.first_size = t->run.first_loss = NAN;
     crypto_hash_sha256_init(&t->photographs.fingerprint);
     status = copy_names(t, options, err);

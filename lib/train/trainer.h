@@ -20,6 +20,7 @@ typedef struct fmi_photograph {
     fmi_crops crops;
     char *name;
     int32_t person;
+    int32_t label; /* of a frame for a liveness model: its class, or FMI_CLASS_ATTACK; else 0 */
     fm_role role;
 } fmi_photograph;
 
@@ -47,6 +48,7 @@ typedef struct fmi_run {
     int32_t told_inactive; /* FM_FINDING_NO_ACTIVE was told */
     double loss, active, positive_distance, negative_distance, rate;
     double eer, best_eer, first_eer;
+    double validation_loss, best_validation_loss, first_validation_loss; /* of a liveness model */
     double first_distance, first_size, first_loss; /* of the first batch: what is normal */
     double weight, bias; /* a learned metric's where nothing was learned yet */
 } fmi_run;
@@ -64,6 +66,9 @@ struct fm_trainer {
     char *device;
     char **freeze; /* without "all" */
     size_t freeze_count;
+    bool liveness;   /* the model is of that kind: frames.c */
+    size_t nets;     /* that are trained; 1 but for a liveness model */
+    bool last_only;  /* of each only the last layer is trained */
     bool frozen;     /* the network stays as it is: its outputs are computed once */
     bool learned;    /* the metric is */
     bool augmenting; /* photographs are varied */
@@ -91,7 +96,7 @@ struct fm_trainer {
 };
 
 /* options.c: fill in defaults, refuse what is out of range */
-fm_status fmi_trainer_options_fill(fm_trainer_options *options, fm_error *err);
+fm_status fmi_trainer_options_fill(fm_trainer_options *options, fm_model_kind kind, fm_error *err);
 
 /* trainer.c */
 fm_status fmi_trainer_create(fm_trainer **out, const fm_model *model,
@@ -103,22 +108,22 @@ fm_status fmi_trainer_learner(fm_trainer *trainer, int32_t classes, fm_error *er
 size_t fmi_trainer_dim(const fm_trainer *trainer);
 size_t fmi_trainer_network_dim(const fm_trainer *trainer);
 
-/* photographs.c */
-fm_status fmi_trainer_add_image(fm_trainer *trainer, const fm_image *image, const char *person,
-                                const char *name, fm_role role, fm_error *err);
+/* photographs.c; label: of a frame, else 0 */
+fm_status fmi_trainer_add_image(fm_trainer *trainer, const fm_image *image, int32_t label,
+                                const char *person, const char *name, fm_role role, fm_error *err);
 void fmi_photographs_dispose(fmi_photographs *photographs);
 
-/* input.c: what goes into the learner for one photograph. random NULL: as it is. */
-size_t fmi_trainer_input_size(const fm_trainer *trainer); /* floats */
-void fmi_trainer_input_shape(const fm_trainer *trainer, size_t n, int64_t shape[4]);
-fm_status fmi_trainer_input(const fm_trainer *trainer, int32_t photograph, const fmi_random *random,
-                            float *out, fm_error *err);
+/* input.c: what goes into a network of the learner for one photograph. random NULL: as it is. */
+size_t fmi_trainer_input_size(const fm_trainer *trainer, size_t net); /* floats */
+void fmi_trainer_input_shape(const fm_trainer *trainer, size_t net, size_t n, int64_t shape[4]);
+fm_status fmi_trainer_input(const fm_trainer *trainer, size_t net, int32_t photograph,
+                            const fmi_random *random, float *out, fm_error *err);
 /* input.c: a frozen network's outputs; a no-op where they are there or not needed */
 fm_status fmi_trainer_outputs(fm_trainer *trainer, fm_error *err);
 
-/* features.c: the network as it is now, in evaluation mode */
-fm_status fmi_trainer_embed(fm_trainer *trainer, const int32_t *photographs, size_t n, float *out,
-                            fm_error *err);
+/* features.c: a network as it is now, in evaluation mode */
+fm_status fmi_trainer_embed(fm_trainer *trainer, size_t net, const int32_t *photographs, size_t n,
+                            float *out, fm_error *err);
 /* features.c: features are divided by their largest value over those trained on, if they want to */
 fm_status fmi_trainer_scale_features(fm_trainer *trainer, fm_error *err);
 
@@ -148,8 +153,24 @@ double fmi_schedule_rate(const fm_trainer_options *options, int32_t epoch);
 /* validate.c: all comparisons of those left out, unsorted; with_people as for a calibration */
 fm_status fmi_validate(fm_trainer *trainer, bool with_people, fm_evaluation **out, bool *alike,
                        fm_error *err);
-/* validate.c: their EER; NaN without them. *alike: their embeddings are all the same */
-fm_status fmi_validate_eer(fm_trainer *trainer, double *eer, bool *alike, fm_error *err);
+/* What those left out say; NaN without them. */
+typedef struct fmi_validation {
+    double eer;
+    double loss; /* of a liveness model; else NaN */
+    bool alike;  /* their embeddings are all the same */
+} fmi_validation;
+/* validate.c */
+fm_status fmi_validate_figures(fm_trainer *trainer, fmi_validation *out, fm_error *err);
+
+/* frames.c: can a liveness model be trained so? */
+fm_status fmi_frames_check_model(const fm_trainer *trainer, fm_error *err);
+/* frames.c: the label of a frame */
+fm_status fmi_frames_class(const fm_trainer *trainer, fm_frame_class given, int32_t *out,
+                           fm_error *err);
+/* frames.c: there are live faces and attacks */
+fm_status fmi_frames_check(const fm_trainer *trainer, fm_error *err);
+/* frames.c: eer and loss of those left out, of whom there are some */
+fm_status fmi_frames_measure(fm_trainer *trainer, fmi_validation *out, fm_error *err);
 
 /* watch.c: tell a finding; FM_E_TRAINING if it is fatal, else FM_OK */
 fm_status fmi_tell(fm_trainer *trainer, const fm_finding *finding, fm_error *err);

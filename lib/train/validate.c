@@ -57,7 +57,7 @@ static fm_status fill_table(table *b, fm_trainer *t, fm_error *err)
     if (status == FM_OK)
         status = fmi_learned_update(t, err);
     if (status == FM_OK)
-        status = fmi_trainer_embed(t, t->left_out, b->n, b->x, err);
+        status = fmi_trainer_embed(t, 0, t->left_out, b->n, b->x, err);
     for (size_t i = 0; i < b->n && status == FM_OK; i++)
         b->norms[i] = fmi_kernel_norm(b->x + i * b->dim, b->dim);
     return status;
@@ -121,22 +121,23 @@ fm_status fmi_validate(fm_trainer *t, bool with_people, fm_evaluation **out, boo
     return status;
 }
 
-fm_status fmi_validate_eer(fm_trainer *t, double *eer, bool *alike, fm_error *err)
+fm_status fmi_validate_figures(fm_trainer *t, fmi_validation *out, fm_error *err)
 {
     fm_evaluation *evaluation = NULL;
     fm_evaluation_report report;
     fm_status status;
-    *eer = NAN;
-    *alike = false;
+    *out = (fmi_validation){NAN, NAN, false};
     if (t->photographs.count_of[1] == 0)
         return FM_OK;
-    status = fmi_validate(t, false, &evaluation, alike, err);
+    if (t->liveness)
+        return fmi_frames_measure(t, out, err);
+    status = fmi_validate(t, false, &evaluation, &out->alike, err);
     if (status == FM_OK)
         status = fmi_evaluation_sort(evaluation, err);
     if (status == FM_OK)
         status = fmi_evaluation_eer(evaluation, &report, err);
     if (status == FM_OK)
-        *eer = report.eer;
+        out->eer = report.eer;
     fm_evaluation_free(evaluation);
     return status;
 }

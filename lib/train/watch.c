@@ -84,7 +84,7 @@ static fm_status tell_person(fm_trainer *t, const fmi_person *person, fm_error *
                  person->name);
         return fmi_tell(t, &finding, err);
     }
-    if (person->photographs[0] != 1)
+    if (person->photographs[0] != 1 || t->liveness)
         return FM_OK;
     finding.kind = FM_FINDING_SINGLE;
     snprintf(message, sizeof message,
@@ -138,6 +138,8 @@ static double farther(double positive, double negative)
 /* The loss where nothing is known, but of triplets. */
 static double chance(const fm_trainer *t)
 {
+    if (t->liveness)
+        return log(fmax((double)fmi_trainer_dim(t), 2));
     return log(t->options.loss == FM_LOSS_SOFTMAX ? (double)t->classes : 2);
 }
 
@@ -158,7 +160,7 @@ fm_status fmi_watch_step(fm_trainer *t, const fmi_loss_figures *figures, fmi_run
         return fmi_fail_explosion(t, "the loss is", err);
     if (isnan(run->first_distance))
         run->first_distance = distance;
-    if (isnan(run->first_loss))
+    if (isnan(run->first_loss) && !t->liveness) /* of all networks together, then */
         run->first_loss = loss;
     run->collapsed =
         distance <= COLLAPSED * run->first_distance && at_loss(t, figures) ? run->collapsed + 1 : 0;

@@ -473,6 +473,9 @@ static void print_train(void)
     TYPE(fm_role);
     CONSTANT(FM_ROLE_TRAIN);
     CONSTANT(FM_ROLE_VALIDATION);
+    TYPE(fm_frame_class);
+    CONSTANT(FM_FRAME_LIVE);
+    CONSTANT(FM_FRAME_ATTACK);
     TYPE(fm_augmentation);
     FIELD(fm_augmentation, flip);
     FIELD(fm_augmentation, shift);
@@ -551,6 +554,9 @@ static void print_train(void)
     FIELD(fm_training_stats, eer);
     FIELD(fm_training_stats, best_eer);
     FIELD(fm_training_stats, first_eer);
+    FIELD(fm_training_stats, validation_loss);
+    FIELD(fm_training_stats, best_validation_loss);
+    FIELD(fm_training_stats, first_validation_loss);
     TYPE(fm_trainer_save_options);
     FIELD(fm_trainer_save_options, struct_size);
     FIELD(fm_trainer_save_options, overwrite);

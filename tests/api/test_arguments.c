@@ -1413,6 +1413,32 @@ static void test_liveness_calibrate(void **state)
     assert_int_equal(failures, 0);
 }
 
+static void test_liveness_thresholds(void **state)
+{
+#define POINTS                                                                                     \
+    "\"points\":[{\"score\":0,\"apcer\":1,\"bpcer\":0},{\"score\":1,\"apcer\":0,\"bpcer\":0}]}"
+    static const char text[] = "{\"attacks\":100,\"live\":100," POINTS;
+    float live = -1, spoof = -1;
+    (void)state;
+    REFUSED(fm_liveness_thresholds(NULL, NULL, &live, &spoof, err));
+    REFUSED(fm_liveness_thresholds(text, NULL, NULL, &spoof, err));
+    REFUSED(fm_liveness_thresholds(text, NULL, &live, NULL, err));
+    GIVES(FM_E_CORRUPT, fm_liveness_thresholds("", NULL, &live, &spoof, err));
+    GIVES(FM_E_CORRUPT, fm_liveness_thresholds("[]", NULL, &live, &spoof, err));
+    GIVES(FM_E_CORRUPT, fm_liveness_thresholds("{\"live\":100," POINTS, NULL, &live, &spoof, err));
+    OPTION(FM_E_INVALID_ARGUMENT, fm_liveness_options, apcer = 1,
+           fm_liveness_thresholds(text, options, &live, &spoof, err));
+    OPTION(FM_E_LIMIT, fm_liveness_options, apcer = 0.001,
+           fm_liveness_thresholds(text, options, &live, &spoof, err));
+    OPTION(FM_E_LIMIT, fm_liveness_options, bpcer = 0.001,
+           fm_liveness_thresholds(text, options, &live, &spoof, err));
+    assert_true(live == -1 && spoof == -1);
+    OPTION_SIZES(fm_liveness_options, fm_liveness_thresholds(text, options, &live, &spoof, err));
+    assert_true(live == 1 && spoof == 1);
+    assert_int_equal(failures, 0);
+#undef POINTS
+}
+
 /* Without a calibration one photograph can be that of many. */
 static void test_gallery_enroll(void **state)
 {
@@ -2058,6 +2084,44 @@ static void test_trainer_add_image(void **state)
     assert_int_equal(failures, 0);
 }
 
+static void test_trainer_add_frame(void **state)
+{
+    static char name[4097];
+    fm_trainer_options options;
+    fm_trainer *trainer = NULL, *blind = NULL, *embedding = new_trainer(NULL);
+    (void)state;
+    memset(name, 'n', 4096);
+    fm_trainer_options_init(&options, sizeof options);
+    assert_int_equal(fm_trainer_create(&blind, in.liveness, &options, NULL), FM_OK);
+    options.detector = in.detector;
+    assert_int_equal(fm_trainer_create(&trainer, in.liveness, &options, NULL), FM_OK);
+#define FRAME(trainer, image, shows, person, name, role)                                           \
+    fm_trainer_add_frame(trainer, image, shows, person, name, role, err)
+    REFUSED(FRAME(NULL, in.photo, FM_FRAME_LIVE, "anna", NULL, FM_ROLE_TRAIN));
+    REFUSED(FRAME(trainer, NULL, FM_FRAME_LIVE, "anna", NULL, FM_ROLE_TRAIN));
+    REFUSED(FRAME(trainer, in.photo, FM_FRAME_ATTACK - 1, "anna", NULL, FM_ROLE_TRAIN));
+    REFUSED(FRAME(trainer, in.photo, 64, "anna", NULL, FM_ROLE_TRAIN));
+    REFUSED(FRAME(trainer, in.photo, FM_FRAME_LIVE, "anna", name, FM_ROLE_TRAIN));
+    REFUSED(FRAME(trainer, in.photo, FM_FRAME_LIVE, "anna", NULL, 0));
+    REFUSED(FRAME(trainer, in.photo, FM_FRAME_LIVE, "anna", NULL, 3));
+    REFUSED(FRAME(embedding, in.photo, FM_FRAME_LIVE, "anna", NULL, FM_ROLE_TRAIN));
+    REFUSED(fm_trainer_add_image(trainer, in.photo, "anna", NULL, FM_ROLE_TRAIN, err));
+    GIVES(FM_E_NOT_FOUND, FRAME(trainer, in.blank, FM_FRAME_LIVE, "anna", NULL, FM_ROLE_TRAIN));
+    GIVES(FM_E_STATE, FRAME(blind, in.photo, FM_FRAME_LIVE, "anna", NULL, FM_ROLE_TRAIN));
+    GIVES(FM_E_UNSUPPORTED, fm_trainer_check(trainer, NULL, err));
+    GIVES(FM_E_STATE, fm_trainer_epoch(trainer, NULL, NULL, err)); /* no frames */
+    ID_TEXTS(FM_OK, FRAME(trainer, in.photo, FM_FRAME_LIVE, id, NULL, FM_ROLE_TRAIN));
+    GIVES(FM_E_STATE, fm_trainer_epoch(trainer, NULL, NULL, err)); /* no attack */
+    GIVES(FM_OK, FRAME(trainer, in.photo, 0, "anna", "a", FM_ROLE_VALIDATION));
+    GIVES(FM_OK, FRAME(trainer, in.photo, FM_FRAME_ATTACK, "bert", "b", FM_ROLE_TRAIN));
+    GIVES(FM_E_STATE, fm_trainer_epoch(trainer, NULL, NULL, err)); /* no live face left out */
+#undef FRAME
+    fm_trainer_free(trainer);
+    fm_trainer_free(blind);
+    fm_trainer_free(embedding);
+    assert_int_equal(failures, 0);
+}
+
 static void test_trainer_run(void **state)
 {
     fm_trainer *trainer = new_trainer(NULL), *other = new_trainer(NULL);
@@ -2177,6 +2241,7 @@ int main(void)
         TEST(test_liveness_sequence),
         TEST(test_liveness_policies),
         TEST(test_liveness_calibrate),
+        TEST(test_liveness_thresholds),
         TEST(test_gallery_keys),
         TEST(test_gallery_enroll),
         TEST(test_gallery_add),
@@ -2198,6 +2263,7 @@ int main(void)
         TEST(test_calibrate),
         TEST(test_trainer_create),
         TEST(test_trainer_add_image),
+        TEST(test_trainer_add_frame),
         TEST(test_trainer_run),
         TEST(test_all_functions_are_in_the_table),
     };

@@ -57,6 +57,84 @@ class Command(Case):
                      code="FM_E_NOT_FOUND")
 
 
+class Training(Case):
+    """From labelled folders: pictures stand for attacks, whatever they show."""
+    LIVE = ("obama.jpg", "obama2.jpg", "biden.jpg")
+    SPOOF = ("obama3.jpg", "obama_partial_face.jpg")
+
+    def setUp(self):
+        super().setUp()
+        for name in self.LIVE:
+            self.put(f"data/live/{'joe' if 'biden' in name else 'barack'}/{name}", name)
+        for name in self.SPOOF:
+            self.put(f"data/spoof-print/barack/{name}", name)
+        self.put("data/spoof/07_1.jpg", "biden.jpg")  # of a person 07
+
+    def put(self, to, name):
+        os.makedirs(os.path.dirname(self.path(to)), exist_ok=True)
+        os.symlink(photo(name), self.path(to))
+
+    def train(self, *more, out="m.pt"):
+        return ("train", "--from", "minifasnet", "--data", self.path("data"), "--threads", "1",
+                "--epochs", "1", "--out", self.path(out), *more)
+
+    def test_folders(self):
+        told = self.results(YES, *self.train("--freeze", "all", "--leave-out", "0"))
+        self.assertEqual((told[0]["people"], told[0]["photographs"]), (3, 6))
+        self.assertEqual((told[-1]["calibrated"], told[-1]["eer"]), (False, None))
+        mine = "--liveness-model", self.path("m.pt")
+        self.refused("liveness", *mine, photo("obama.jpg"), names="no calibration",
+                     code="FM_E_STATE")
+        self.result(YES, "liveness", *mine, *LIVE, photo("obama.jpg"))
+
+    def test_text(self):
+        self.put("new/live/1_1.jpg", "biden.jpg")
+        self.put("new/spoof/1_2.jpg", "obama.jpg")
+        out = self.expect(YES, *self.train("--validation", self.path("new"), "--freeze", "all"))
+        self.assertIn("minifasnet: 6 photographs of 3 people to train on, 2 of 1 people left out\n"
+                      "  to train on: 3 live, 3 attacks; left out: 1 live, 1 attacks\n", out)
+        self.assertRegex(out, r"before the first epoch: EER [0-9.]+ %, loss [0-9.e-]+ on people left out")
+        self.assertRegex(out, r"epoch 1/1: loss [0-9.e-]+, [0-9.]+ % decided wrongly; EER [0-9.]+ %, loss")
+        self.assertIn("facematch calibrate --pad --liveness-model " + self.path("m.pt"), out)
+
+    def test_table(self):
+        rows = [f"live/barack/{name},live,," for name in self.LIVE[:2]] + ["spoof/07_1.jpg,spoof,print,"]
+        table = self.path("labels.csv", "\n".join(["path,label,attack,person"] + [
+            row + str(i) for i, row in enumerate(rows)]).encode())
+        told = self.results(YES, *self.train("--labels", table))
+        self.assertEqual((told[0]["people"], told[0]["photographs"]), (3, 3))
+
+    def test_mistakes(self):
+        bad = "FM_E_INVALID_ARGUMENT"
+        for folder, words in (("lvie", "data/lvie: does it hold live faces or attacks?"),
+                              ("Live", "data/Live: "), ("spoof-", "data/spoof-: ")):
+            self.put(f"data/{folder}/1.jpg", "biden.jpg")
+            self.refused(*self.train(), names=words, code=bad)
+            shutil.rmtree(self.path(f"data/{folder}"))
+        self.put("data/live/someone.jpg", "biden.jpg")
+        self.refused(*self.train(), names="live/someone.jpg: who is this?", code=bad)
+        os.remove(self.path("data/live/someone.jpg"))
+        self.refused(*self.train("--leave-out", "2"), names="--leave-out 2", code=bad)
+        for more, words in ((("--loss", "triplet"), "softmax"), (("--head", "8"), "head"),
+                            (("--aligned",), "whole frames"), (("--margin", "1"), "--margin"),
+                            (("--freeze", "nothing"), "nothing")):
+            self.refused(*self.train(*more), names=words)
+        shutil.rmtree(self.path("data/live"))
+        self.refused(*self.train(), names="there must be live faces and attacks", code="FM_E_STATE")
+        self.refused("train", "--from", "minifasnet", "--list", self.path("data"), "--out",
+                     self.path("m.pt"), names="--data", code=bad)
+        self.refused("train", "--from", "mtcnn", "--data", self.path("data"), "--out",
+                     self.path("m.pt"), names="its kind is detector", code=bad)
+        self.refused("train", "--from", "default", "--data", self.path("data"), "--labels", "x.csv",
+                     "--out", self.path("m.pt"), names="--labels is for a liveness model")
+
+    def test_one_person_on_both_sides(self):
+        self.put("new/live/barack/1.jpg", "biden.jpg")
+        self.put("new/spoof/barack/2.jpg", "obama.jpg")
+        self.refused(*self.train("--validation", self.path("new")), names="barack",
+                     code="FM_E_TRAINING")
+
+
 class Sequence(Case):
     def test_people_and_stills(self):
         told = self.result(NO, "liveness", "--sequence", photo("obama.jpg"), photo("obama.jpg"),

@@ -79,11 +79,12 @@ class Case(unittest.TestCase):
 
 
 class Training(Case):
-    KEYS = {"out", "model", "id", "epochs", "best_epoch", "eer", "first_eer", "calibrated",
-            "findings", "seconds"}
+    KEYS = {"out", "model", "id", "epochs", "best_epoch", "eer", "first_eer",
+            "validation_loss", "first_validation_loss", "calibrated", "findings", "seconds"}
     EPOCH = {"epoch", "epochs", "steps", "finished", "people", "photographs", "validation_people",
              "validation_photographs", "best_epoch", "loss", "active", "positive_distance",
-             "negative_distance", "learning_rate", "eer", "best_eer", "first_eer", "seconds"}
+             "negative_distance", "learning_rate", "eer", "best_eer", "first_eer",
+             "validation_loss", "best_validation_loss", "first_validation_loss", "seconds"}
 
     def check(self, *args):
         summary = self.train("--epochs", "3", *args)

@@ -127,7 +127,7 @@ typedef struct pass {
 static void forward(fmi_learner *learner, size_t step, pass *out)
 {
     fm_error err = {sizeof err, 0, ""};
-    fm_assert_status(torch->learner_forward(learner, step, batches[step % STEPS], SHAPE,
+    fm_assert_status(torch->learner_forward(learner, 0, step, batches[step % STEPS], SHAPE,
                                             out->features, out->logits, &err),
                      FM_OK, &err);
 }
@@ -160,7 +160,7 @@ static void train(fmi_learner *learner, const fmi_learner_config *c, size_t from
 static void run(fmi_learner *learner, const float *in, float *out)
 {
     fm_error err = {sizeof err, 0, ""};
-    fm_assert_status(torch->learner_run(learner, in, SHAPE, out, &err), FM_OK, &err);
+    fm_assert_status(torch->learner_run(learner, 0, in, SHAPE, out, &err), FM_OK, &err);
 }
 
 typedef struct bytes {
@@ -326,7 +326,7 @@ static void *train_job(void *user)
     job *j = user;
     pass out;
     for (size_t step = 0; step < STEPS && j->status == FM_OK; step++) {
-        j->status = torch->learner_forward(j->learner, step, batches[step], SHAPE, out.features,
+        j->status = torch->learner_forward(j->learner, 0, step, batches[step], SHAPE, out.features,
                                            out.logits, NULL);
         if (j->status == FM_OK)
             j->status = torch->learner_step(j->learner, gradient, NULL, NULL, RATE, NULL);
@@ -474,7 +474,7 @@ static void test_learner_head_begins_as_the_identity(void **state)
         c.skip_network = true;
         c.head_dim = rows;
         learner = make(net, &c);
-        fm_assert_status(torch->learner_run(learner, unit[0], shape, got, &err), FM_OK, &err);
+        fm_assert_status(torch->learner_run(learner, 0, unit[0], shape, got, &err), FM_OK, &err);
         for (int32_t i = 0; i < DIM; i++) /* got[i][k] = weight[k][i] */
             for (int32_t k = 0; k < rows && k < DIM; k++)
                 assert_true(got[i * rows + k] == (i == k));
@@ -507,17 +507,17 @@ static void test_learner_without_its_network(void **state)
     learner = make(net, &c);
     memcpy(in, before, sizeof in);
     for (uint64_t step = 0; step < 5; step++) {
-        fm_assert_status(torch->learner_forward(learner, step, in, shape, out, NULL, &err), FM_OK,
-                         &err);
+        fm_assert_status(torch->learner_forward(learner, 0, step, in, shape, out, NULL, &err),
+                         FM_OK, &err);
         fm_assert_status(torch->learner_step(learner, gradient, NULL, NULL, RATE, &err), FM_OK,
                          &err);
     }
-    fm_assert_status(torch->learner_run(learner, in, shape, want, &err), FM_OK, &err);
+    fm_assert_status(torch->learner_run(learner, 0, in, shape, want, &err), FM_OK, &err);
     archive = archive_of(learner, 4);
     run_archive(archive, 4, out);
     fm_assert_floats_near(out, want, N * 4, 1e-5, 1e-5);
     assert_true(fabsf(want[0] - before[0]) > 1e-3F);
-    assert_int_equal(torch->learner_forward(learner, 0, batches[0], SHAPE, out, NULL, &err),
+    assert_int_equal(torch->learner_forward(learner, 0, 0, batches[0], SHAPE, out, NULL, &err),
                      FM_E_BACKEND);
     fmi_free(archive.data);
     torch->learner_free(learner);
@@ -625,11 +625,11 @@ static void test_learner_reports_wrong_sizes(void **state)
     (void)state;
     c.dim = 9;
     learner = make(net, &c);
-    fm_assert_status(torch->learner_forward(learner, 0, in, SHAPE, out, NULL, &err), FM_E_BACKEND,
-                     &err);
+    fm_assert_status(torch->learner_forward(learner, 0, 0, in, SHAPE, out, NULL, &err),
+                     FM_E_BACKEND, &err);
     fm_assert_message(&err, "48");
     fm_assert_message(&err, "54");
-    fm_assert_status(torch->learner_run(learner, in, shape, out, &err), FM_E_BACKEND, &err);
+    fm_assert_status(torch->learner_run(learner, 0, in, shape, out, &err), FM_E_BACKEND, &err);
     fm_assert_status(torch->learner_step(learner, in, NULL, NULL, RATE, &err), FM_E_INTERNAL, &err);
     assert_true(out[0] == 42);
     torch->learner_free(learner);

@@ -967,6 +967,25 @@ static void test_a_gallery_follows_the_policy(void **state)
 
 /* --- calibration --- */
 
+/* The text alone gives the thresholds that the model with it has. */
+static void same_thresholds(const fm_model *model, const char *text)
+{
+    static const double rates[] = {0.25, 0.4, 0.5, 0.75, 0.95};
+    for (size_t i = 0; i < 25; i++) {
+        fm_liveness_options o;
+        fmi_liveness_lines lines;
+        float live = -1, spoof = -1;
+        fm_status want;
+        fm_liveness_options_init(&o, sizeof o);
+        o.apcer = rates[i / 5];
+        o.bpcer = rates[i % 5];
+        want = fmi_liveness_lines_draw(&lines, model, &o, &err);
+        fm_assert_status(fm_liveness_thresholds(text, &o, &live, &spoof, &err), want, &err);
+        assert_float_equal(live, want == FM_OK ? lines.live : -1, 0);
+        assert_float_equal(spoof, want == FM_OK ? lines.spoof : -1, 0);
+    }
+}
+
 static void test_a_calibration_is_what_was_measured(void **state)
 {
     /* attacks of two kinds; the second is the worse one */
@@ -984,6 +1003,7 @@ static void test_a_calibration_is_what_was_measured(void **state)
     snprintf(archive, sizeof archive, "%.*s,\"calibration\":%s}",
              (int)strlen(LIVENESS_WITH(NETS, "")) - 1, LIVENESS_WITH(NETS, ""), text);
     ok(load(&model, archive));
+    same_thresholds(model, text);
     pad = &model->manifest.pad;
     assert_true(pad->attacks == 1 && pad->live == 4);
     assert_float_equal(fmi_liveness_apcer(pad, 0.75f), 1, 0);
@@ -1061,6 +1081,15 @@ static fm_status step_calibrate(workplace *w)
     return fm_liveness_calibrate(scores, kinds, 3, NULL, text, sizeof text, NULL, &err);
 }
 
+static fm_status step_thresholds(workplace *w)
+{
+    static const char text[] = "{\"attacks\":100,\"live\":100,\"points\":[{\"score\":0,\"apcer\":1,"
+                               "\"bpcer\":0},{\"score\":1,\"apcer\":0,\"bpcer\":0}]}";
+    float live, spoof;
+    (void)w;
+    return fm_liveness_thresholds(text, NULL, &live, &spoof, &err);
+}
+
 static fm_status step_load(workplace *w)
 {
     fm_model *model = NULL;
@@ -1072,8 +1101,8 @@ static fm_status step_load(workplace *w)
 
 static void test_failing_allocations(void **state)
 {
-    static const step_fn steps[] = {step_look,   step_batch,     step_create, step_add,
-                                    step_verify, step_calibrate, step_load};
+    static const step_fn steps[] = {step_look,   step_batch,     step_create,     step_add,
+                                    step_verify, step_calibrate, step_thresholds, step_load};
     workplace w = {{draw(moment(0, BLUE_LIVE)), draw(moment(1, BLUE_LIVE))}, NULL};
     (void)state;
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {

@@ -56,6 +56,14 @@ static const char *const manifests[] = {
     HEAD("detector") RUNTIME
     ",\"detector\":{\"type\":\"mtcnn\",\"thresholds\":[0.6,0.7,0.75],\"nms\":[0.5,0.7,1],"
     "\"factor\":0.709,\"cell\":12,\"stride\":2,\"second_look\":true}}",
+    HEAD("liveness") RUNTIME
+    ",\"liveness\":{\"classes\":3,\"live\":1,\"output\":\"logits\",\"nets\":["
+    "{\"part\":\"near\",\"scale\":2.7},{\"part\":\"far\",\"scale\":4,\"input\":{\"width\":32,"
+    "\"height\":24,\"order\":\"RGB\",\"mean\":[1,2,3],\"std\":[4,5,6]}}]},\"calibration\":{"
+    "\"dataset\":\"door\",\"attacks\":250,\"live\":240,\"points\":[{\"score\":0,\"apcer\":1,"
+    "\"bpcer\":0},{\"score\":0.123456789,\"apcer\":0.02,\"bpcer\":0.05}]}}",
+    HEAD("liveness") RUNTIME ",\"liveness\":{\"classes\":1,\"live\":0,\"output\":"
+                             "\"probabilities\",\"nets\":[{\"scale\":1}]}}",
 };
 enum { COUNT = sizeof manifests / sizeof manifests[0] };
 
@@ -125,6 +133,25 @@ static void assert_same_calibration(const fmi_calibration *a, const fmi_calibrat
     assert_memory_equal(a->tail.covariance, b->tail.covariance, sizeof a->tail.covariance);
 }
 
+static void assert_same_liveness(const fmi_manifest *a, const fmi_manifest *b)
+{
+    assert_int_equal(a->liveness.classes, b->liveness.classes);
+    assert_int_equal(a->liveness.live, b->liveness.live);
+    assert_int_equal(a->liveness.logits, b->liveness.logits);
+    assert_int_equal(a->liveness.count, b->liveness.count);
+    for (size_t i = 0; i < a->liveness.count; i++) {
+        const fmi_liveness_net *x = &a->liveness.nets[i], *y = &b->liveness.nets[i];
+        assert_string_equal(x->part, y->part);
+        assert_true(x->scale == y->scale);
+        assert_same_input(&x->input, &y->input);
+    }
+    assert_int_equal(a->pad.attacks, b->pad.attacks);
+    assert_int_equal(a->pad.live, b->pad.live);
+    assert_int_equal(a->pad.count, b->pad.count);
+    for (size_t i = 0; i < a->pad.count; i++)
+        assert_memory_equal(&a->pad.points[i], &b->pad.points[i], sizeof a->pad.points[i]);
+}
+
 static void assert_same(const fmi_manifest *a, const fmi_manifest *b)
 {
     assert_int_equal(a->kind, b->kind);
@@ -137,6 +164,7 @@ static void assert_same(const fmi_manifest *a, const fmi_manifest *b)
     assert_same_alignment(&a->alignment, &b->alignment);
     assert_same_embedding(a, b);
     assert_same_calibration(&a->calibration, &b->calibration);
+    assert_same_liveness(a, b);
     assert_memory_equal(a->detector.thresholds, b->detector.thresholds, 3 * sizeof(double));
     assert_memory_equal(a->detector.nms, b->detector.nms, 3 * sizeof(double));
     assert_true(a->detector.factor == b->detector.factor);

@@ -136,8 +136,8 @@ static bool calibrate_liveness(const options *opts)
     char *name = folder_name(opts->images), *text = NULL;
     fm_liveness_options_init(&lines, sizeof lines);
     lines.use_thresholds = 1; /* scores are asked for, not verdicts */
-    bool ok = pad_read(&set, opts) && ctx_open(&ctx, opts, NEEDS_DETECTOR | NEEDS_LIVENESS) &&
-              pad_look(&set, &ctx, &lines);
+    bool ok = pad_read(&set, opts->labels, opts->images, false) &&
+              ctx_open(&ctx, opts, NEEDS_DETECTOR | NEEDS_LIVENESS) && pad_look(&set, &ctx, &lines);
     if (ok)
         text = pad_calibration(&set, opts->dataset ? opts->dataset : name, 0, -1);
     ok = text && put_calibration(opts, text, &calibration);

@@ -87,7 +87,9 @@ int cmd_evaluate_pad(const options *opts)
         return ANSWER_ERROR;
     double started = clock_seconds();
     fm_liveness_options lines = lines_of(opts);
-    bool ok = pad_read(&w.set, opts) && ctx_open(&w.ctx, opts, NEEDS_DETECTOR | NEEDS_LIVENESS) &&
+    bool ok = pad_read(&w.set, opts->labels, opts->images, opts->folds > 0) &&
+              pad_check_folds(&w.set, opts->labels, opts->folds) &&
+              ctx_open(&w.ctx, opts, NEEDS_DETECTOR | NEEDS_LIVENESS) &&
               pad_look(&w.set, &w.ctx, &lines) && pad_figures_compute(&w.figures, &w.set, opts) &&
               tell(&w, clock_seconds() - started);
     pad_figures_free(&w.figures);

@@ -50,7 +50,7 @@ static bool open_models(train_run *run)
     if (!there)
         tell_no_architecture(o);
     bool ok = there && ctx_open_models(&run->ctx, o, o->arch ? path : o->from,
-                                       NEEDS_EMBEDDER | NEEDS_DETECTOR);
+                                       NEEDS_EITHER | NEEDS_DETECTOR);
     free(path);
     return ok;
 }
@@ -58,9 +58,10 @@ static bool open_models(train_run *run)
 static bool create(train_run *run)
 {
     fm_error err = {sizeof err, 0, ""};
+    const fm_model *model = run->ctx.liveness ? run->ctx.liveness : run->ctx.embedder;
     if (!train_settings_make(run))
         return false;
-    if (fm_trainer_create(&run->trainer, run->ctx.embedder, &run->settings, &err) == FM_OK)
+    if (fm_trainer_create(&run->trainer, model, &run->settings, &err) == FM_OK)
         return true;
     out_library_error(run->ctx.model.name, &err);
     return false;
@@ -98,7 +99,7 @@ static bool resume(train_run *run)
 static bool check_labels(train_run *run, bool trained)
 {
     bool fresh = run->settings.fresh;
-    if (fresh != trained || (!trained && run->stats.epoch > 0))
+    if (run->ctx.liveness || fresh != trained || (!trained && run->stats.epoch > 0))
         return true;
     return train_findings_check(run);
 }
@@ -113,6 +114,8 @@ static void tell_begin(const train_run *run)
     out_count(left_out, sizeof left_out, s->validation_photographs);
     out_line("%s: %s photographs of %d people to train on, %s of %d people left out",
              run->ctx.model.name, photographs, s->people, left_out, s->validation_people);
+    if (run->ctx.liveness)
+        train_frames_tell(run);
 }
 
 /* --- epochs --- */
@@ -120,14 +123,18 @@ static void tell_begin(const train_run *run)
 static int32_t on_step(void *user, const fm_training_step *step)
 {
     static char label[48]; /* the bar keeps a pointer to it */
-    char note[64];
-    (void)user;
+    const train_run *run = user;
+    char note[80];
+    int length;
     if (step->step == 1) {
         snprintf(label, sizeof label, "epoch %d/%d", step->epoch, step->epochs);
         bar_begin(label, (size_t)step->steps);
     }
-    snprintf(note, sizeof note, "loss %.3g, active %.0f %%, distances %.2f %.2f", step->loss,
-             100 * step->active, step->positive_distance, step->negative_distance);
+    length =
+        snprintf(note, sizeof note, "loss %.3g, active %.0f %%", step->loss, 100 * step->active);
+    if (!run->ctx.liveness)
+        snprintf(note + length, sizeof note - (size_t)length, ", distances %.2f %.2f",
+                 step->positive_distance, step->negative_distance);
     bar_note(note);
     bar_to((size_t)step->step);
     return stop_wanted;
@@ -174,8 +181,26 @@ static json_t *epoch_json(const fm_training_stats *s, double seconds)
     json_object_set_new(object, "eer", out_real(s->eer));
     json_object_set_new(object, "best_eer", out_real(s->best_eer));
     json_object_set_new(object, "first_eer", out_real(s->first_eer));
+    json_object_set_new(object, "validation_loss", out_real(s->validation_loss));
+    json_object_set_new(object, "best_validation_loss", out_real(s->best_validation_loss));
+    json_object_set_new(object, "first_validation_loss", out_real(s->first_validation_loss));
     json_object_set_new(object, "seconds", out_real(seconds));
     return object;
+}
+
+/* Of a liveness model. */
+static void print_frames_epoch(const fm_training_stats *s, double seconds)
+{
+    char left_out[96] = "";
+    if (s->epoch == 1 && !isnan(s->first_eer))
+        out_line("before the first epoch: EER %.2f %%, loss %.4g on people left out",
+                 100 * s->first_eer, s->first_validation_loss);
+    if (!isnan(s->eer))
+        snprintf(left_out, sizeof left_out, "; EER %.2f %%, loss %.4g on people left out%s",
+                 100 * s->eer, s->validation_loss,
+                 s->best_epoch == s->epoch ? " (the best so far)" : "");
+    out_line("epoch %d/%d: loss %.4g, %.1f %% decided wrongly%s, %.1f s", s->epoch, s->epochs,
+             s->loss, 100 * s->active, left_out, seconds);
 }
 
 static void print_epoch(const fm_training_stats *s, double seconds)
@@ -205,7 +230,7 @@ static bool end_epoch(train_run *run, double seconds)
         out_json(object);
     else {
         json_decref(object);
-        print_epoch(&run->stats, seconds);
+        (run->ctx.liveness ? print_frames_epoch : print_epoch)(&run->stats, seconds);
     }
     if (!train_report_write(run))
         return false;
@@ -245,23 +270,34 @@ static bool save(train_run *run)
     return false;
 }
 
+/* A liveness model has thresholds once it is calibrated, which takes photographs that had no part
+ * in its training. */
+static void print_next(const train_run *run, const fm_model_info *info)
+{
+    if (run->ctx.liveness)
+        out_line("  not calibrated, so it has no thresholds yet: facematch calibrate --pad "
+                 "--liveness-model %s makes them",
+                 run->opts->out);
+    else if (info->calibration_dataset[0])
+        out_line("  calibrated down to a false match rate of %.1e", info->calibration_min_fmr);
+    else
+        out_line("  not calibrated, so decisions need --threshold: leave more people out, or see "
+                 "facematch calibrate --help");
+}
+
 static void print_summary(const train_run *run, const fm_model_info *info, double seconds)
 {
     const fm_training_stats *s = &run->stats;
     if (s->best_epoch == 0)
-        out_line("%s: as before the first epoch, EER %.2f %%: no epoch told people never seen "
-                 "apart better",
+        out_line("%s: as before the first epoch, EER %.2f %%: no epoch was better on people never "
+                 "seen",
                  run->opts->out, 100 * s->first_eer);
     else if (!isnan(s->best_eer))
         out_line("%s: epoch %d of %d, EER %.2f %% on people never seen (%.2f %% before training)",
                  run->opts->out, s->best_epoch, s->epoch, 100 * s->best_eer, 100 * s->first_eer);
     else
         out_line("%s: epoch %d, measured on nobody", run->opts->out, s->epoch);
-    if (info->calibration_dataset[0])
-        out_line("  calibrated down to a false match rate of %.1e", info->calibration_min_fmr);
-    else
-        out_line("  not calibrated, so decisions need --threshold: leave more people out, or see "
-                 "facematch calibrate --help");
+    print_next(run, info);
     out_line("  id %s, %.1f seconds", info->id, seconds);
 }
 
@@ -270,17 +306,18 @@ static bool tell_model(const train_run *run)
 {
     const fm_training_stats *s = &run->stats;
     fm_model_info info;
-    fm_model *model = ctx_model(run->opts, run->opts->out, FM_MODEL_EMBEDDER, &info);
+    fm_model *model = ctx_model(run->opts, run->opts->out, run->ctx.model.kind, &info);
     double seconds = clock_seconds() - run->started;
     if (!model)
         return false;
     if (run->opts->json)
         out_json(json_pack(
-            "{s:o,s:o,s:s,s:i,s:i,s:o,s:o,s:b,s:I,s:o}", "out", out_text(run->opts->out), "model",
-            out_text(info.name), "id", info.id, "epochs", s->epoch, "best_epoch", s->best_epoch,
-            "eer", out_real(s->best_eer), "first_eer", out_real(s->first_eer), "calibrated",
-            info.calibration_dataset[0] != '\0', "findings",
-            (json_int_t)json_array_size(run->findings), "seconds", out_real(seconds)));
+            "{s:o,s:o,s:s,s:i,s:i,s:o,s:o,s:o,s:o,s:b,s:I,s:o}", "out", out_text(run->opts->out),
+            "model", out_text(info.name), "id", info.id, "epochs", s->epoch, "best_epoch",
+            s->best_epoch, "eer", out_real(s->best_eer), "first_eer", out_real(s->first_eer),
+            "validation_loss", out_real(s->best_validation_loss), "first_validation_loss",
+            out_real(s->first_validation_loss), "calibrated", info.calibration_dataset[0] != '\0',
+            "findings", (json_int_t)json_array_size(run->findings), "seconds", out_real(seconds)));
     else
         print_summary(run, &info, seconds);
     fm_model_free(model);
@@ -289,8 +326,8 @@ static bool tell_model(const train_run *run)
 
 static bool work(train_run *run)
 {
-    if (!train_photos_list(&run->photos, run->opts) || !open_models(run) || !create(run) ||
-        !train_photos_add(run) || !read_stats(run) || !resume(run))
+    if (!open_models(run) || !train_photos_list(run) || !create(run) || !train_photos_add(run) ||
+        !read_stats(run) || !resume(run))
         return false;
     tell_begin(run);
     if (!check_labels(run, false) || !train(run) || !check_labels(run, true))

@@ -150,13 +150,15 @@ const command COMMANDS[] = {
      "--arch NAME --data DIR --out MODEL\n--from MODEL --data DIR --out MODEL",
      "train a model, or adapt one",
      "Trains a network on labelled photographs and writes a model file that every other command "
-     "takes. Some people are left out of training: they tell after each epoch how well faces never "
+     "takes; from a liveness model, on live faces and attacks. Some people are left out of "
+     "training: they tell after each epoch how well faces never "
      "seen are told apart, the best epoch is the one that is saved, and the model is calibrated on "
      "them. What is wrong with the data or the run is told with what to do about it. Interrupted, "
      "it stops after the step at hand; with --checkpoint the same command goes on later.",
      "train --arch facenet-small --data people --report curves.html --out mine.pt\n"
      "train --arch deepface-small --loss softmax --data people --out mine.pt\n"
      "train --from dlib-resnet-v1 --freeze all --head 128 --data people --out m.pt\n"
+     "train --from minifasnet --data faces --labels labels.csv --out mine.pt\n"
      "train --arch facenet-small --data people --checkpoint run --resume --out m.pt",
      cmd_train},
     {FOR_MODELS, NULL, "models", 0, 0, "", "list the models that are found",

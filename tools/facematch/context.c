@@ -77,6 +77,23 @@ static bool load_needed(const context *ctx, bool needed, const char *name, const
     return *out || !needed;
 }
 
+/* Whichever of the two it is. */
+static bool load_either(context *ctx, const char *name)
+{
+    fm_model *model = ctx_model(ctx->opts, name, 0, &ctx->model);
+    if (model && ctx->model.kind == FM_MODEL_LIVENESS) {
+        ctx->liveness = model;
+    } else if (model && ctx->model.kind == FM_MODEL_EMBEDDER) {
+        ctx->embedder = model;
+    } else if (model) {
+        out_error(NULL, FM_E_INVALID_ARGUMENT, "%s: its kind is %s, not embedder or liveness", name,
+                  ctx_kind_name(ctx->model.kind));
+        fm_model_free(model);
+        model = NULL;
+    }
+    return model != NULL;
+}
+
 bool ctx_open_models(context *ctx, const options *opts, const char *embedder, unsigned needs)
 {
     fm_model_info info;
@@ -84,7 +101,8 @@ bool ctx_open_models(context *ctx, const options *opts, const char *embedder, un
     if (opts->aligned)
         needs &= ~(unsigned)NEEDS_DETECTOR;
     bool embeds = needs & NEEDS_EMBEDDER;
-    bool complete = load_needed(ctx, embeds, embedder, DEFAULT_EMBEDDER, FM_MODEL_EMBEDDER,
+    bool complete = (!(needs & NEEDS_EITHER) || load_either(ctx, embedder)) &&
+                    load_needed(ctx, embeds, embedder, DEFAULT_EMBEDDER, FM_MODEL_EMBEDDER,
                                 &ctx->embedder, &ctx->model) &&
                     load_needed(ctx, needs & NEEDS_DETECTOR, opts->detector, DEFAULT_DETECTOR,
                                 FM_MODEL_DETECTOR, &ctx->detector, &info) &&

@@ -8,7 +8,8 @@
 #include "options.h"
 
 enum { NEEDS_EMBEDDER = 1, NEEDS_DETECTOR = 2, NEEDS_LIVENESS = 4 };
-enum { MAX_FACES = 256 }; /* told per photograph */
+enum { NEEDS_EITHER = 8 }; /* an embedder or a liveness model, whichever has the embedder's name */
+enum { MAX_FACES = 256 };  /* told per photograph */
 
 typedef struct context {
     const options *opts;

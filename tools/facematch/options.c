@@ -197,6 +197,8 @@ const option_spec OPTIONS[] = {
     {"labels", "CSV", OPTION_TEXT, AT(labels), FOR_PAD | FOR_CALIBRATE, 0, 0, NULL,
      "What the photographs show. The first line names the columns: path; label, which is live or "
      "spoof; attack, the kind of attack; and, if it is there, person."},
+    {"labels", "CSV", OPTION_TEXT, AT(labels), FOR_TRAIN, 0, 0, NULL,
+     "For a liveness model: the photographs of --data and what they show, as for evaluate pad."},
     {"pad", NULL, OPTION_FLAG, AT(pad), FOR_CALIBRATE, 0, 0, NULL,
      "Measure a liveness model, on the photographs of --labels."},
     {"folds", "N", OPTION_INTEGER, AT(folds), FOR_PAD, 2, 1000, NULL,
@@ -233,9 +235,12 @@ const option_spec OPTIONS[] = {
      "makes "
      "it. A name that is looked up, or a path."},
     {"from", "MODEL", OPTION_TEXT, AT(from), FOR_TRAIN, 0, 0, NULL,
-     "Go on from the weights of this model, a name or a path."},
+     "Go on from the weights of this model, an embedder or a liveness model; a name or a path."},
     {"data", "DIR", OPTION_TEXT, AT(data), FOR_TRAIN, 0, 0, NULL,
-     "The photographs: every picture of every sub-folder; a sub-folder is a person."},
+     "The photographs: every picture of every sub-folder; a sub-folder is a person. For a liveness "
+     "model: sub-folders live, spoof and spoof-KIND, in them one for each person, or pictures "
+     "whose "
+     "first digits tell who it is; or any that --labels names."},
     {"list", "FILE", OPTION_TEXT, AT(list), FOR_TRAIN, 0, 0, NULL,
      "The photographs, one a line: PERSON, a tab or blanks, PATH. With a tab, PERSON may have "
      "blanks in it. A path is taken from the current folder unless it begins with a slash; empty "
@@ -243,7 +248,8 @@ const option_spec OPTIONS[] = {
     {"leave-out", "N", OPTION_INTEGER, AT(leave_out), FOR_TRAIN, 0, 1000000, NULL,
      "Leave out N people, chosen by --seed among those with two photographs or more, to measure "
      "each epoch and to calibrate the model. Default: a fifth of them where there are 10 or more, "
-     "else none; 0: none."},
+     "else none; 0: none. For a liveness model: among those with live faces and attacks, from 5 "
+     "on."},
     {"validation", "DIR", OPTION_TEXT, AT(validation), FOR_TRAIN, 0, 0, NULL,
      "Measure and calibrate on the people of this folder instead."},
     {"out", "MODEL", OPTION_TEXT, AT(out), FOR_TRAIN, 0, 0, NULL,
@@ -272,7 +278,7 @@ const option_spec OPTIONS[] = {
     {"optimizer", "NAME", OPTION_CHOICE, AT(optimizer), FOR_TRAIN, 0, 0, OPTIMIZERS,
      "adam (default), sgd or adagrad."},
     {"rate", "RATE", OPTION_REAL, AT(rate), FOR_TRAIN, 1e-12, 1000000, NULL,
-     "The learning rate. Default 0.001."},
+     "The learning rate. Default 0.001, for a liveness model 0.0001."},
     {"momentum", "SHARE", OPTION_REAL, AT(momentum), FOR_TRAIN, 0, 1, NULL,
      "Of --optimizer sgd. Default 0.9; 0: none."},
     {"weight-decay", "RATE", OPTION_REAL, AT(weight_decay), FOR_TRAIN, 0, 1000, NULL,
@@ -284,7 +290,7 @@ const option_spec OPTIONS[] = {
      "Of --schedule step. Default 10."},
     {"freeze", "LAYER", OPTION_TEXTS, AT(freeze), FOR_TRAIN, 0, 0, NULL,
      "A layer that stays as it is, with all below it, by its name in the network; all: the whole "
-     "network. Can be given several times."},
+     "network, of a liveness model all but the last layer of each. Can be given several times."},
     {"head", "DIM", OPTION_INTEGER, AT(head), FOR_TRAIN, 1, 65536, NULL,
      "Put a new linear layer of DIM outputs behind the network."},
     {"augment", "HOW", OPTION_TEXT, AT(augment), FOR_TRAIN, 0, 0, NULL,

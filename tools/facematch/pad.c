@@ -1,8 +1,6 @@
 #include "pad.h"
 
 #include <ctype.h>
-#include <jansson.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +14,7 @@ typedef struct columns {
     size_t path, label, attack, person; /* the last two may be absent: SIZE_MAX */
 } columns;
 
-static int32_t number_of(names *list, const char *name)
+int32_t pad_number_of(names *list, const char *name)
 {
     for (size_t i = list->count; i-- > 0;) /* most often it is that of the line before */
         if (strcmp(list->items[i], name) == 0)
@@ -34,27 +32,32 @@ static int32_t kind_of(pad_set *p, const csv *c, const columns *at)
         return PAD_LIVE;
     if (strcmp(label, "spoof") != 0 || strcmp(attack, "live") == 0)
         return -1;
-    return number_of(&p->kinds, attack[0] ? attack : "attack");
+    return pad_number_of(&p->kinds, attack[0] ? attack : "attack");
 }
 
-/* Who it is by the column, or by the first digits of the file's name; -1: there are none. */
-static int32_t person_of(pad_set *p, const csv *c, const columns *at)
+int32_t pad_person_of(pad_set *p, const char *path)
 {
-    if (at->person != SIZE_MAX)
-        return c->cells[at->person][0] ? number_of(&p->people, c->cells[at->person]) : -1;
-    const char *path = c->cells[at->path], *slash = strrchr(path, '/');
+    const char *slash = strrchr(path, '/');
     const char *name = slash ? slash + 1 : path;
     name += strcspn(name, "0123456789");
     int length = (int)strspn(name, "0123456789");
     if (length == 0)
         return -1;
     char *digits = out_format("%.*s", length, name);
-    int32_t person = number_of(&p->people, digits);
+    int32_t person = pad_number_of(&p->people, digits);
     free(digits);
     return person;
 }
 
-static void add_photo(pad_set *p, pad_photo photo)
+/* By the column, if there is one. */
+static int32_t person_of(pad_set *p, const csv *c, const columns *at)
+{
+    if (at->person == SIZE_MAX)
+        return pad_person_of(p, c->cells[at->path]);
+    return c->cells[at->person][0] ? pad_number_of(&p->people, c->cells[at->person]) : -1;
+}
+
+void pad_add(pad_set *p, pad_photo photo)
 {
     if (p->count == p->room) {
         size_t room = p->room ? 2 * p->room : 256;
@@ -68,7 +71,7 @@ static void add_photo(pad_set *p, pad_photo photo)
     p->photos[p->count++] = photo;
 }
 
-static bool read_line(pad_set *p, const options *opts, const csv *c, const columns *at)
+static bool read_line(pad_set *p, const char *folder, const csv *c, const columns *at)
 {
     const char *path = c->cells[at->path];
     int32_t kind = kind_of(p, c, at);
@@ -82,48 +85,56 @@ static bool read_line(pad_set *p, const options *opts, const csv *c, const colum
                                  ? "who is this? There is no column person, and no digit in the "
                                    "file's name"
                                  : "there is no person");
-    add_photo(p, (pad_photo){.path = path[0] == '/' ? out_format("%s", path)
-                                                    : out_format("%s/%s", opts->images, path),
-                             .kind = kind,
-                             .person = person});
+    pad_add(p, (pad_photo){.path = path[0] == '/' ? out_format("%s", path)
+                                                  : out_format("%s/%s", folder, path),
+                           .kind = kind,
+                           .person = person});
     return true;
 }
 
-static bool read_lines(pad_set *p, const options *opts, csv *c)
+bool pad_has_both(const pad_set *p, const char *where)
 {
-    columns at = {csv_column(c, "path"), csv_column(c, "label"), csv_column(c, "attack"),
-                  csv_column(c, "person")};
-    bool ok = true;
     size_t live = 0;
-    if (at.path == SIZE_MAX || at.label == SIZE_MAX)
-        return csv_refuse(c, "there must be columns path and label");
-    p->with_people = at.person != SIZE_MAX || opts->folds;
-    while (csv_next(c, &ok))
-        ok = read_line(p, opts, c, &at);
-    if (!ok)
-        return false;
     for (size_t i = 0; i < p->count; i++)
         live += p->photos[i].kind == PAD_LIVE;
     if (live > 0 && live < p->count)
         return true;
-    out_error(NULL, FM_E_STATE, "%s: there must be live faces and attacks", opts->labels);
+    out_error(NULL, FM_E_STATE, "%s: there must be live faces and attacks", where);
     return false;
 }
 
-bool pad_read(pad_set *p, const options *opts)
+static bool read_lines(pad_set *p, const char *folder, csv *c)
+{
+    columns at = {csv_column(c, "path"), csv_column(c, "label"), csv_column(c, "attack"),
+                  csv_column(c, "person")};
+    bool ok = true;
+    if (at.path == SIZE_MAX || at.label == SIZE_MAX)
+        return csv_refuse(c, "there must be columns path and label");
+    p->with_people |= at.person != SIZE_MAX;
+    while (csv_next(c, &ok))
+        ok = read_line(p, folder, c, &at);
+    return ok;
+}
+
+bool pad_read(pad_set *p, const char *labels, const char *folder, bool with_people)
 {
     csv c;
-    if (!csv_open(&c, opts->labels, 2, "the first line must name the columns: path,label,attack"))
+    if (!csv_open(&c, labels, 2, "the first line must name the columns: path,label,attack"))
         return false;
     names_add(&p->kinds, out_format("live"));
-    bool ok = read_lines(p, opts, &c);
+    p->with_people = with_people;
+    bool ok = read_lines(p, folder, &c);
     csv_close(&c);
-    if (ok && opts->folds > (int64_t)p->people.count) {
-        out_error(NULL, FM_E_INVALID_ARGUMENT, "%s: %zu people do not fill %lld folds",
-                  opts->labels, p->people.count, (long long)opts->folds);
-        ok = false;
-    }
-    return ok;
+    return ok && pad_has_both(p, labels);
+}
+
+bool pad_check_folds(const pad_set *p, const char *labels, int64_t folds)
+{
+    if (folds <= (int64_t)p->people.count)
+        return true;
+    out_error(NULL, FM_E_INVALID_ARGUMENT, "%s: %zu people do not fill %lld folds", labels,
+              p->people.count, (long long)folds);
+    return false;
 }
 
 void pad_free(pad_set *p)
@@ -217,37 +228,15 @@ char *pad_calibration(const pad_set *p, const char *dataset, int32_t folds, int3
     return text;
 }
 
-/* As liveness.h has it: the lowest score with few enough attacks, the highest with few enough live
- * faces; and where they cross, they change places. */
-static bool draw_lines(const json_t *points, double apcer, double bpcer, pad_lines *out)
-{
-    double live = NAN, spoof = NAN;
-    for (size_t i = 0; i < json_array_size(points); i++) {
-        const json_t *point = json_array_get(points, i);
-        double score = json_number_value(json_object_get(point, "score"));
-        if (isnan(live) && json_number_value(json_object_get(point, "apcer")) <= apcer)
-            live = score;
-        if (json_number_value(json_object_get(point, "bpcer")) <= bpcer)
-            spoof = score;
-    }
-    *out = (pad_lines){(float)fmax(live, spoof), (float)fmin(live, spoof)};
-    return !isnan(live) && !isnan(spoof);
-}
-
 bool pad_lines_of(const char *calibration, const options *opts, pad_lines *out)
 {
-    double apcer = opts->apcer > 0 ? opts->apcer : 0.05;
-    double bpcer = opts->bpcer > 0 ? opts->bpcer : 0.05;
-    json_t *object = json_loads(calibration, 0, NULL);
-    json_int_t attacks = json_integer_value(json_object_get(object, "attacks"));
-    json_int_t live = json_integer_value(json_object_get(object, "live"));
-    bool ok = apcer * (double)attacks >= 1 && bpcer * (double)live >= 1 &&
-              draw_lines(json_object_get(object, "points"), apcer, bpcer, out);
-    if (!ok)
-        out_error(NULL, FM_E_LIMIT,
-                  "%lld attacks of the rarest kind and %lld live faces are too few for an apcer of "
-                  "%g and a bpcer of %g",
-                  (long long)attacks, (long long)live, apcer, bpcer);
-    json_decref(object);
-    return ok;
+    fm_error err = {sizeof err, 0, ""};
+    fm_liveness_options targets;
+    fm_liveness_options_init(&targets, sizeof targets);
+    targets.apcer = opts->apcer;
+    targets.bpcer = opts->bpcer;
+    if (fm_liveness_thresholds(calibration, &targets, &out->live, &out->spoof, &err) == FM_OK)
+        return true;
+    out_library_error(NULL, &err);
+    return false;
 }

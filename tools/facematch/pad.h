@@ -30,8 +30,24 @@ typedef struct pad_lines {
     float live, spoof;
 } pad_lines;
 
-/* What --labels says. False: reported. */
-bool pad_read(pad_set *p, const options *opts);
+/* What a table of labels says of the photographs of a folder; with_people: everybody must be known.
+ * False: reported. */
+bool pad_read(pad_set *p, const char *labels, const char *folder, bool with_people);
+
+/* pad_folders.c: the pictures of the sub-folders live, spoof and spoof-KIND, and of theirs, which
+ * are people. False: reported. */
+bool pad_read_folders(pad_set *p, const char *folder);
+
+/* Pieces of both. The place of a name, a new one if need be; who is in a picture by the first
+ * digits of its file's name, -1: there are none; are there live faces and attacks? False: reported.
+ */
+int32_t pad_number_of(names *list, const char *name);
+int32_t pad_person_of(pad_set *p, const char *path);
+void pad_add(pad_set *p, pad_photo photo); /* takes over the path */
+bool pad_has_both(const pad_set *p, const char *where);
+
+/* Do the people fill so many folds? False: reported. */
+bool pad_check_folds(const pad_set *p, const char *labels, int64_t folds);
 
 /* Look at all. A photograph without a face is no error, one that cannot be read ends the work.
  * False: reported. */

@@ -11,7 +11,8 @@
 /* The photographs, those of --validation behind those of --data. */
 typedef struct train_photos {
     faces data, validation;
-    bool *left_out; /* [person of data] */
+    fm_frame_class *shows[2]; /* of data and validation, for a liveness model; else NULL */
+    bool *left_out;           /* [person of data] */
     size_t left_out_count;
 } train_photos;
 
@@ -39,9 +40,15 @@ json_t *train_settings_json(const train_run *run); /* {name: value} of what was 
 const char *train_loss_name(const train_run *run);
 
 /* train_photos.c */
-bool train_photos_list(train_photos *photos, const options *opts);
+bool train_photos_list(train_run *run); /* after the model is known */
 bool train_photos_add(train_run *run);
 void train_photos_free(train_photos *photos);
+
+/* train_frames.c: for a liveness model, what --data holds; people who can be left out, as indices;
+ * how many live faces and attacks there are. False: reported. */
+bool train_frames_list(train_photos *photos, const options *opts);
+size_t train_frames_with_both(const train_photos *photos, size_t *people);
+void train_frames_tell(const train_run *run);
 
 /* train_findings.c: told to people on standard error, the first few of each kind, and with --json
  * as objects on standard output, all of them. */

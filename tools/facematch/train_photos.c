@@ -8,8 +8,9 @@
 #include "progress.h"
 #include "train.h"
 
-/* From so many people on, some are left out unless the caller says otherwise. */
-enum { PEOPLE_TO_LEAVE_OUT = 10 };
+/* From so many people on, a fifth is left out unless the caller says otherwise. For a liveness
+ * model one person's frames are something to judge by already. */
+enum { PEOPLE_TO_LEAVE_OUT = 10, PEOPLE_TO_LEAVE_OUT_LIVE = 5, SHARE_LEFT_OUT = 5 };
 
 /* --- the list of --list --- */
 
@@ -139,9 +140,10 @@ static size_t with_pairs(const faces *f, size_t *people)
     return count;
 }
 
-static size_t default_count(size_t paired)
+static size_t default_count(const train_photos *p, size_t paired)
 {
-    return paired >= PEOPLE_TO_LEAVE_OUT ? paired / 5 : 0;
+    size_t from = p->shows[0] ? PEOPLE_TO_LEAVE_OUT_LIVE : PEOPLE_TO_LEAVE_OUT;
+    return paired >= from ? paired / SHARE_LEFT_OUT : 0;
 }
 
 /* Draw `count` of them: the first steps of a Fisher-Yates shuffle. */
@@ -160,29 +162,35 @@ static bool leave_out(train_photos *p, const options *opts)
     if (opts->validation)
         return true;
     size_t *people = out_alloc(p->data.people.count, sizeof *people);
-    size_t paired = with_pairs(&p->data, people);
-    size_t wanted = opts->leave_out >= 0 ? (size_t)opts->leave_out : default_count(paired);
-    bool ok = wanted == 0 || wanted + 2 <= paired;
+    size_t paired = p->shows[0] ? train_frames_with_both(p, people) : with_pairs(&p->data, people);
+    size_t wanted = opts->leave_out >= 0 ? (size_t)opts->leave_out : default_count(p, paired);
+    size_t least = p->shows[0] ? 1 : 2;
+    bool ok = wanted == 0 || wanted + least <= paired;
     if (ok) {
         p->left_out_count = wanted;
         draw(p, people, paired, (uint64_t)opts->seed);
     } else {
         out_error(NULL, FM_E_INVALID_ARGUMENT,
-                  "--leave-out %zu leaves fewer than two of the %zu people with two photographs or "
-                  "more to train on",
-                  wanted, paired);
+                  "--leave-out %zu leaves fewer than %s of the %zu people with %s to train on",
+                  wanted, least == 1 ? "one" : "two", paired,
+                  p->shows[0] ? "live faces and attacks" : "two photographs or more");
     }
     free(people);
     return ok;
 }
 
-bool train_photos_list(train_photos *p, const options *opts)
+static bool list_people(train_photos *p, const options *opts)
 {
     bool ok = opts->list ? read_list(&p->data, opts->list)
                          : faces_read_folder(&p->data, opts->data, NULL);
-    if (ok && opts->validation)
-        ok = faces_read_folder(&p->validation, opts->validation, NULL);
-    return ok && leave_out(p, opts);
+    return ok && (!opts->validation || faces_read_folder(&p->validation, opts->validation, NULL));
+}
+
+bool train_photos_list(train_run *run)
+{
+    train_photos *p = &run->photos;
+    bool ok = run->ctx.liveness ? train_frames_list(p, run->opts) : list_people(p, run->opts);
+    return ok && leave_out(p, run->opts);
 }
 
 void train_photos_free(train_photos *p)
@@ -190,7 +198,9 @@ void train_photos_free(train_photos *p)
     faces_free(&p->data);
     faces_free(&p->validation);
     free(p->left_out);
-    p->left_out = NULL;
+    free(p->shows[0]);
+    free(p->shows[1]);
+    *p = (train_photos){0};
 }
 
 /* --- reading --- */
@@ -210,7 +220,8 @@ static void skip(train_run *run, fm_finding_kind kind, const char *person, const
 }
 
 /* False: it cannot be gone on. */
-static bool add_photo(train_run *run, const char *person, face_photo *photo, fm_role role)
+static bool add_photo(train_run *run, const char *person, face_photo *photo,
+                      const fm_frame_class *shows, fm_role role)
 {
     fm_error err = {sizeof err, 0, ""};
     fm_image *image = NULL;
@@ -220,25 +231,29 @@ static bool add_photo(train_run *run, const char *person, face_photo *photo, fm_
              "; replace the file, or take it away");
         return true;
     }
-    if (status == FM_OK)
+    if (status == FM_OK && shows)
+        status = fm_trainer_add_frame(run->trainer, image, *shows, person, photo->path, role, &err);
+    else if (status == FM_OK)
         status = fm_trainer_add_image(run->trainer, image, person, photo->path, role, &err);
     fm_image_free(image);
     photo->found = status == FM_OK;
     if (status == FM_E_NOT_FOUND)
         skip(run, TRAIN_NO_FACE, person, photo->path, &err,
-             "; take it away, or give --aligned if the pictures are crops of faces already");
+             shows
+                 ? "; take it away"
+                 : "; take it away, or give --aligned if the pictures are crops of faces already");
     else if (status != FM_OK)
         out_image_error(photo->path, &err);
     return status == FM_OK || status == FM_E_NOT_FOUND;
 }
 
-static bool add_all(train_run *run, faces *f, const bool *left_out)
+static bool add_all(train_run *run, faces *f, const fm_frame_class *shows, const bool *left_out)
 {
     bool ok = true;
     for (size_t i = 0; i < f->count && ok; i++) {
         int32_t person = f->photos[i].person;
         bool validation = !left_out || left_out[person];
-        ok = add_photo(run, f->people.items[person], &f->photos[i],
+        ok = add_photo(run, f->people.items[person], &f->photos[i], shows ? &shows[i] : NULL,
                        validation ? FM_ROLE_VALIDATION : FM_ROLE_TRAIN);
         f->undetected += ok && !f->photos[i].found;
         bar_step();
@@ -250,7 +265,8 @@ bool train_photos_add(train_run *run)
 {
     train_photos *p = &run->photos;
     bar_begin("reading", p->data.count + p->validation.count);
-    bool ok = add_all(run, &p->data, p->left_out) && add_all(run, &p->validation, NULL);
+    bool ok = add_all(run, &p->data, p->shows[0], p->left_out) &&
+              add_all(run, &p->validation, p->shows[1], NULL);
     bar_end();
     if (ok && p->data.undetected == p->data.count) {
         out_error(NULL, FM_E_NOT_FOUND, "not one of the %zu photographs can be used",

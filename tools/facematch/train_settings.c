@@ -10,6 +10,8 @@
 #include "walk.h"
 
 static const fm_augmentation LIGHT = {0.5f, 0.04f, 0.05f, 0.08f, 0.15f, 0};
+/* What parts a print from a face is finer than what moving a crop's pixels leaves. */
+static const fm_augmentation LIGHT_FRAMES = {0.5f, 0, 0, 0.08f, 0.15f, 0};
 static const fm_augmentation STRONG = {0.5f, 0.08f, 0.12f, 0.2f, 0.35f, 1.5f};
 
 /* --- --augment --- */
@@ -66,9 +68,13 @@ static const char *augment_of(const options *opts)
     return opts->augment ? opts->augment : all_frozen(opts) ? "none" : "light";
 }
 
-static bool parse_augment(const options *opts, fm_augmentation *out)
+static const char *augment_for(const train_run *run)
 {
-    const char *text = augment_of(opts);
+    return run->opts->augment || !run->ctx.liveness ? augment_of(run->opts) : "light";
+}
+
+static bool parse_augment(const options *opts, const char *text, fm_augmentation *out)
+{
     *out = (fm_augmentation){0};
     if (strcmp(text, "none") == 0)
         return true;
@@ -100,6 +106,7 @@ static bool check_sources(const options *o)
     return refuse(o, !o->arch == !o->from, "give --arch or --from, one of the two") &&
            refuse(o, o->model, "--model is for other commands; say --from, or --arch") &&
            refuse(o, !o->data == !o->list, "give --data or --list, one of the two") &&
+           refuse(o, o->labels && !o->data, "--labels goes with --data") &&
            refuse(o, o->validation && o->leave_out >= 0,
                   "give --leave-out or --validation, not both") &&
            refuse(o, !o->out, "--out is needed") &&
@@ -155,8 +162,8 @@ static bool check_files(const options *o)
 bool train_check(const options *opts)
 {
     fm_augmentation augmentation;
-    return check_sources(opts) && check_pieces(opts) && parse_augment(opts, &augmentation) &&
-           check_files(opts);
+    return check_sources(opts) && check_pieces(opts) &&
+           parse_augment(opts, augment_of(opts), &augmentation) && check_files(opts);
 }
 
 /* --- to the library --- */
@@ -167,10 +174,22 @@ static int32_t threads_of(const options *opts)
     return cores < 1 ? 1 : cores > 256 ? 256 : (int32_t)cores;
 }
 
+/* What makes no sense for the kind of model. */
+static bool check_kind(const train_run *run)
+{
+    const options *o = run->opts;
+    if (!run->ctx.liveness)
+        return refuse(o, o->labels, "--labels is for a liveness model");
+    return refuse(o, o->mining || o->margin != 0 || o->reduction,
+                  "--mining, --margin and --reduction are not for a liveness model");
+}
+
 bool train_settings_make(train_run *run)
 {
     const options *o = run->opts;
     fm_trainer_options *s = &run->settings;
+    if (!check_kind(run))
+        return false;
     fm_trainer_options_init(s, sizeof *s);
     s->loss = (fm_loss)o->loss;
     s->mining = (fm_mining)o->mining;
@@ -198,7 +217,11 @@ bool train_settings_make(train_run *run)
     s->detector = run->ctx.detector;
     s->on_finding = train_on_finding;
     s->user = run;
-    return parse_augment(o, &s->augmentation);
+    if (run->ctx.liveness && strcmp(augment_for(run), "light") == 0) {
+        s->augmentation = LIGHT_FRAMES;
+        return true;
+    }
+    return parse_augment(o, augment_of(o), &s->augmentation);
 }
 
 /* --- what was given --- */
@@ -254,7 +277,7 @@ json_t *train_settings_json(const train_run *run)
         if ((spec->commands & FOR_TRAIN) && strcmp(spec->name, "json") != 0)
             json_object_set_new(object, spec->name, value_of(run->opts, spec));
     json_object_set_new(object, "loss", json_string(train_loss_name(run)));
-    json_object_set_new(object, "augment", json_string(augment_of(run->opts)));
+    json_object_set_new(object, "augment", json_string(augment_for(run)));
     json_object_set_new(object, "threads", json_integer(run->settings.threads));
     return object;
 }

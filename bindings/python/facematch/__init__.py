@@ -14,7 +14,7 @@ to one thread at a time. docs/start-python.md
 from . import errors, evaluate, results
 from ._library import PATH as library_path
 from ._log import listen as _listen
-from .enums import (Existing, Failures, FindingKind, GalleryIndex, GalleryMode, LivenessPolicy, LivenessReason,
+from .enums import (Existing, Failures, FindingKind, FrameClass, GalleryIndex, GalleryMode, LivenessPolicy, LivenessReason,
                     LivenessVerdict, Loss, Metric, Mining, ModelFamily,
                     ModelKind, Optimizer, PixelFormat, Precision, Reduction, Refusal, Role, Schedule, ScoreRule,
                     Selection, Status)
@@ -34,7 +34,7 @@ _listen()
 
 __all__ = [
     "Augmentation", "Batch", "BuildInfo", "Enrollment", "Error", "EvaluationReport", "Existing", "Face", "Failures",
-    "Finding", "FindingKind", "Gallery", "GalleryIndex", "GalleryInfo", "GalleryMode", "Gate", "GateReport",
+    "Finding", "FindingKind", "FrameClass", "Gallery", "GalleryIndex", "GalleryInfo", "GalleryMode", "Gate", "GateReport",
     "Identification", "Identity", "Image", "ImageInfo", "ImageLike", "LivenessFusion",
     "LivenessLimits", "LivenessPolicy", "LivenessReason", "LivenessResult", "LivenessSequence", "LivenessSummary",
     "LivenessVerdict", "Loss", "Match", "Metric", "Mining", "Model",

@@ -135,6 +135,8 @@ FM_SCHEDULE_CONSTANT = 2
 FM_SCHEDULE_STEP = 3
 FM_ROLE_TRAIN = 1
 FM_ROLE_VALIDATION = 2
+FM_FRAME_LIVE = -1
+FM_FRAME_ATTACK = -2
 FM_FINDING_COLLAPSE = 1
 FM_FINDING_EXPLOSION = 2
 FM_FINDING_NO_ACTIVE = 3
@@ -694,6 +696,9 @@ class fm_training_stats(Structure):
     eer: float
     best_eer: float
     first_eer: float
+    validation_loss: float
+    best_validation_loss: float
+    first_validation_loss: float
     _fields_ = [
         ("struct_size", c_uint32),
         ("finished", c_int32),
@@ -713,6 +718,9 @@ class fm_training_stats(Structure):
         ("eer", c_double),
         ("best_eer", c_double),
         ("first_eer", c_double),
+        ("validation_loss", c_double),
+        ("best_validation_loss", c_double),
+        ("first_validation_loss", c_double),
     ]
 
 
@@ -1158,6 +1166,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "fm_liveness_options_init": (None, [POINTER(fm_liveness_options), c_uint32]),
     "fm_liveness": (c_int32, [POINTER(fm_session), POINTER(fm_image), POINTER(fm_face), POINTER(fm_liveness_options), POINTER(fm_liveness_result), POINTER(fm_error)]),
     "fm_liveness_batch": (c_int32, [POINTER(fm_session), POINTER(POINTER(fm_image)), c_size_t, POINTER(fm_face), POINTER(fm_liveness_options), POINTER(fm_liveness_result), c_size_t, POINTER(c_int32), POINTER(fm_error)]),
+    "fm_liveness_thresholds": (c_int32, [c_char_p, POINTER(fm_liveness_options), POINTER(c_float), POINTER(c_float), POINTER(fm_error)]),
     "fm_liveness_sequence_options_init": (None, [POINTER(fm_liveness_sequence_options), c_uint32]),
     "fm_liveness_sequence_create": (c_int32, [POINTER(POINTER(fm_liveness_sequence)), POINTER(fm_session), POINTER(fm_liveness_sequence_options), POINTER(fm_error)]),
     "fm_liveness_sequence_add": (c_int32, [POINTER(fm_liveness_sequence), POINTER(fm_session), POINTER(fm_image), POINTER(fm_face), POINTER(fm_liveness_result), POINTER(fm_error)]),
@@ -1211,6 +1220,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "fm_trainer_save_options_init": (None, [POINTER(fm_trainer_save_options), c_uint32]),
     "fm_trainer_create": (c_int32, [POINTER(POINTER(fm_trainer)), POINTER(fm_model), POINTER(fm_trainer_options), POINTER(fm_error)]),
     "fm_trainer_add_image": (c_int32, [POINTER(fm_trainer), POINTER(fm_image), c_char_p, c_char_p, c_int32, POINTER(fm_error)]),
+    "fm_trainer_add_frame": (c_int32, [POINTER(fm_trainer), POINTER(fm_image), c_int32, c_char_p, c_char_p, c_int32, POINTER(fm_error)]),
     "fm_trainer_check": (c_int32, [POINTER(fm_trainer), POINTER(c_size_t), POINTER(fm_error)]),
     "fm_trainer_epoch": (c_int32, [POINTER(fm_trainer), fm_training_fn, c_void_p, POINTER(fm_error)]),
     "fm_trainer_stats": (c_int32, [POINTER(fm_trainer), POINTER(fm_training_stats), POINTER(fm_error)]),

@@ -164,6 +164,11 @@ class Role(enum.IntEnum):
     VALIDATION = 2
 
 
+class FrameClass(enum.IntEnum):
+    LIVE = -1
+    ATTACK = -2
+
+
 class FindingKind(enum.IntEnum):
     COLLAPSE = 1
     EXPLOSION = 2

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _abi
-from ._convert import choice, floats, optional_text, options, pointer, read, size, sized, vector
+from ._convert import choice, floats, optional_text, options, pointer, read, size, sized, text, vector
 from ._handle import ConfinedHandle, new
 from ._library import LIBRARY
 from .enums import Failures, Metric, Status
@@ -117,6 +117,16 @@ def calibrate_liveness(scores: ArrayLike, kinds: ArrayLike, *, dataset: str | No
     made = options(_abi.fm_calibration_options, dataset=optional_text(dataset, "dataset"))
     return _text("fm_liveness_calibrate", floats(values), pointer(attacks, ctypes.c_int32), len(values),
                  ctypes.byref(made))
+
+
+def liveness_thresholds(calibration: str, *, apcer: float | None = None,
+                        bpcer: float | None = None) -> tuple[float, float]:
+    """The thresholds that such a calibration gives: scores of at least the first are live, below the second spoofs."""
+    live, spoof = ctypes.c_float(), ctypes.c_float()
+    made = options(_abi.fm_liveness_options, apcer=apcer, bpcer=bpcer)
+    attempt("fm_liveness_thresholds", text(calibration, "calibration"), ctypes.byref(made), ctypes.byref(live),
+            ctypes.byref(spoof))
+    return live.value, spoof.value
 
 
 def _text(name: str, *arguments: Any) -> str:

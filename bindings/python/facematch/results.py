@@ -339,6 +339,9 @@ class TrainingStats:
     eer: float
     best_eer: float
     first_eer: float
+    validation_loss: float
+    best_validation_loss: float
+    first_validation_loss: float
 
 
 # Which struct each is made of: a test holds their fields against each other.

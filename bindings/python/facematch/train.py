@@ -10,7 +10,7 @@ from . import _abi
 from ._callbacks import Caught
 from ._convert import choice, optional_text, options, path_bytes, read, sized, text
 from ._handle import ConfinedHandle, new
-from .enums import FindingKind, Loss, Mining, Optimizer, Reduction, Role, Schedule
+from .enums import FindingKind, FrameClass, Loss, Mining, Optimizer, Reduction, Role, Schedule
 from .errors import attempt
 from .image import ImageLike, shown
 from .model import Model
@@ -33,7 +33,7 @@ class Augmentation:
 
 
 class Trainer(ConfinedHandle):
-    """A network being trained, and its photographs. The model itself is not changed.
+    """A network being trained, and its photographs. The model itself, an embedder or a liveness model, is not changed.
 
     Options are those of fm_trainer_options, None for the default. Everything random follows from `seed`. What is
     found wrong with data or run is kept in `findings` and told to on_finding."""
@@ -84,6 +84,15 @@ class Trainer(ConfinedHandle):
         role = Role.VALIDATION if validation else Role.TRAIN
         with shown(image) as photo, self._use() as trainer, self._caught.raised():
             attempt("fm_trainer_add_image", trainer, photo, text(person, "person"), optional_text(name, "name"), role)
+
+    def add_frame(self, image: ImageLike, shows: FrameClass | str | int, person: str, name: str | None = None, *,
+                  validation: bool = False) -> None:
+        """For a liveness model: add a whole frame that shows a live face ("live"), an attack of any kind ("attack"), or
+        the class of a number."""
+        role = Role.VALIDATION if validation else Role.TRAIN
+        with shown(image) as photo, self._use() as trainer, self._caught.raised():
+            attempt("fm_trainer_add_frame", trainer, photo, choice(FrameClass, shows, "shows"), text(person, "person"),
+                    optional_text(name, "name"), role)
 
     def check(self) -> list[Finding]:
         """Photographs that seem to be of another person, by the network as it is now."""

@@ -543,6 +543,13 @@ class Liveness(FakeCase):
         self.assertIn('"dataset": "drawn"', text)
         with self.assertRaises(errors.StateError):
             evaluate.calibrate_liveness([0.9], [0])
+        many = evaluate.calibrate_liveness([0.9, 0.8, 0.2, 0.1] * 10, [0, 0, 1, 2] * 10)
+        live, spoof = evaluate.liveness_thresholds(many, apcer=0.1, bpcer=0.1)
+        self.assertTrue(0.2 < spoof <= live <= 1)
+        with self.assertRaises(errors.LimitError):
+            evaluate.liveness_thresholds(text)
+        with self.assertRaises(errors.CorruptError):
+            evaluate.liveness_thresholds("[]")
 
 
 class Evaluating(FakeCase):
@@ -632,6 +639,36 @@ class Training(FakeCase):
                 trainer.save(self.path("mine.pt"))
         with fm.Model(self.path("mine.pt")) as model:
             self.assertEqual(model.info.name, "mine")
+
+    def frames(self, trainer):
+        """Faces before a ground that is bright where they are live, which the fake net takes for an attack."""
+        for person in range(6):
+            for photo in range(4):
+                frame = draw(person, (100 + 10 * photo, 80))
+                ground = frame[:, :, 0] == 0
+                frame[ground, 1:] = (200, 60) if photo % 2 else (50, 120)
+                trainer.add_frame(frame, "live" if photo % 2 else fm.FrameClass.ATTACK, f"p{person}",
+                                  validation=person >= 4)
+
+    def test_a_liveness_model(self):
+        with fake_model(LIVENESS) as model, fm.Trainer(
+                model, detector=self.detector, people_per_batch=4, photographs_per_person=2, epochs=5,
+                steps_per_epoch=10, optimizer="sgd", learning_rate=1e-6) as trainer:
+            self.frames(trainer)
+            stats = list(trainer.run())[-1]
+            self.assertEqual((stats.first_eer, stats.best_eer), (1, 0))
+            self.assertLess(stats.best_validation_loss, stats.first_validation_loss)
+            trainer.save(self.path("mine.pt"))
+            with self.assertRaises(errors.InvalidArgumentError):
+                trainer.add(draw(1), "anna")
+            with self.assertRaises(errors.InvalidArgumentError):
+                trainer.add_frame(draw(1), "alive", "anna")
+            with self.assertRaises(errors.InvalidArgumentError):
+                trainer.add_frame(draw(1), 3, "anna")
+        with fm.Model(self.path("mine.pt")) as model:
+            self.assertEqual((model.info.kind, model.info.calibration_dataset), (fm.ModelKind.LIVENESS, ""))
+            with fm.Session(detector=self.detector, liveness=model) as session:
+                session.liveness(draw(1), limits=fm.LivenessLimits(live_score=0.5, spoof_score=0.5))
 
     def test_going_on(self):
         with self.trainer() as whole, self.trainer() as first, self.trainer() as second:

@@ -36,12 +36,12 @@ void give(float *out, const at::Tensor &tensor)
     std::memcpy(out, host.data_ptr(), host.numel() * sizeof(float));
 }
 
-at::Tensor compute_features(fmi_learner &learner, const at::Tensor &x)
+at::Tensor compute_features(fmi_learner &learner, size_t part, const at::Tensor &x)
 {
     const int64_t n = x.size(0), shape[] = {n, learner.dim};
     c10::IValue base = x;
     if (!learner.skip_network)
-        base = learner.network.forward({x});
+        base = learner.parts.at(part).forward({x});
     at::Tensor features = expect_tensor(base, static_cast<size_t>(n * learner.dim)).reshape(shape);
     return learner.head.defined() ? at::linear(features, learner.head) : features;
 }
@@ -64,13 +64,14 @@ class PassEnd
     fmi_learner &learner_;
 };
 
-void forward(fmi_learner &learner, uint64_t step, const at::Tensor &in)
+void forward(fmi_learner &learner, size_t part, uint64_t step, const at::Tensor &in)
 {
     set_training(learner, true);
+    learner.part = part;
     Chance chance(learner.device, mix_seed(learner.seed, Draw::step, step));
     // The backward pass reads it again, when the caller's may be gone.
     learner.input = in.to(at::kFloat, false, true);
-    learner.features = compute_features(learner, learner.input);
+    learner.features = compute_features(learner, part, learner.input);
     if (learner.classes.defined())
         learner.logits = at::linear(learner.features, learner.classes, learner.classes_bias);
 }
@@ -103,17 +104,18 @@ void forget_pass(fmi_learner &learner)
     if (learner.input.defined())
         learner.input.detach().zero_(); // faces
     learner.input.reset();
-    learner.optimizer.forget_gradients();
+    for (Optimizer &optimizer : learner.optimizers)
+        optimizer.forget_gradients();
 }
 
-fm_status learner_forward(fmi_learner *learner, uint64_t step, const float *in,
+fm_status learner_forward(fmi_learner *learner, size_t part, uint64_t step, const float *in,
                           const int64_t shape[4], float *features, float *logits,
                           fm_error *err) noexcept
 {
     return guarded(err, Mode::train, FM_E_BACKEND, [&] {
         Threads cores(learner->threads);
         forget_pass(*learner);
-        forward(*learner, step, borrow(*learner, in, at::IntArrayRef(shape, 4)));
+        forward(*learner, part, step, borrow(*learner, in, at::IntArrayRef(shape, 4)));
         give(features, learner->features);
         if (learner->logits.defined())
             give(logits, learner->logits);
@@ -132,18 +134,19 @@ fm_status learner_step(fmi_learner *learner, const float *features_gradient,
         if (extra_gradient)
             learner->extra.mutable_grad() =
                 borrow(*learner, extra_gradient, learner->extra.sizes());
-        learner->optimizer.step(rate);
+        learner->optimizers.at(learner->part).step(rate);
         return FM_OK;
     });
 }
 
-fm_status learner_run(fmi_learner *learner, const float *in, const int64_t shape[4], float *out,
-                      fm_error *err) noexcept
+fm_status learner_run(fmi_learner *learner, size_t part, const float *in, const int64_t shape[4],
+                      float *out, fm_error *err) noexcept
 {
     return guarded(err, Mode::run, FM_E_BACKEND, [&] {
         Threads cores(learner->threads);
         set_training(*learner, false);
-        give(out, compute_features(*learner, borrow(*learner, in, at::IntArrayRef(shape, 4))));
+        at::Tensor x = borrow(*learner, in, at::IntArrayRef(shape, 4));
+        give(out, compute_features(*learner, part, x));
         return FM_OK;
     });
 }

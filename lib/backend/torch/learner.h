@@ -8,8 +8,9 @@
 #include <vector>
 
 struct fmi_learner {
-    // The network, and what is saved: the same, or the network with its head.
+    // The archive's network, and what is saved: the same, or the network with its head.
     torch::jit::Module network, module;
+    std::vector<torch::jit::Module> parts; // that are trained; without names, the network alone
     at::Device device = at::kCPU;
     int32_t threads = 1;
     uint64_t seed = 0;
@@ -18,9 +19,10 @@ struct fmi_learner {
     std::vector<torch::jit::Module> frozen;   // stay in evaluation mode with all below them
     std::vector<torch::jit::Module> dividing; // stay in it, but not what is below them
     at::Tensor head, classes, classes_bias, extra, feature_max; // undefined: without
-    fm::Optimizer optimizer;
+    std::vector<fm::Optimizer> optimizers;                      // of the parts
 
     // From forward until step.
+    size_t part = 0;
     at::Tensor input, features, logits;
 };
 
@@ -31,14 +33,14 @@ namespace fm
 fm_status learner_new(fmi_net *net, const fmi_learner_config *config, fmi_learner **out,
                       fm_error *err) noexcept;
 void learner_free(fmi_learner *learner) noexcept;
-fm_status learner_forward(fmi_learner *learner, uint64_t step, const float *in,
+fm_status learner_forward(fmi_learner *learner, size_t part, uint64_t step, const float *in,
                           const int64_t shape[4], float *features, float *logits,
                           fm_error *err) noexcept;
 fm_status learner_step(fmi_learner *learner, const float *features_gradient,
                        const float *logits_gradient, const float *extra_gradient, double rate,
                        fm_error *err) noexcept;
-fm_status learner_run(fmi_learner *learner, const float *in, const int64_t shape[4], float *out,
-                      fm_error *err) noexcept;
+fm_status learner_run(fmi_learner *learner, size_t part, const float *in, const int64_t shape[4],
+                      float *out, fm_error *err) noexcept;
 fm_status learner_extra(fmi_learner *learner, float *out, fm_error *err) noexcept;
 bool learner_has_feature_max(const fmi_learner *learner) noexcept;
 fm_status learner_set_feature_max(fmi_learner *learner, const float *largest,

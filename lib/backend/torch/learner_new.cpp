@@ -80,8 +80,25 @@ bool lies_in(const std::string &name, const std::string &layer)
                   told.empty() ? "the network has no parameters to freeze" : text.c_str());
 }
 
+// All of a network but the layer that comes last of those with parameters.
+void freeze_body(fmi_learner &learner, const Module &part)
+{
+    std::string last;
+    for (const auto &weight : part.named_parameters())
+        last = weight.name.substr(0, weight.name.find_last_of('.') + 1);
+    last.resize(last.empty() ? 0 : last.size() - 1);
+    for (const auto &weight : part.named_parameters())
+        if (!last.empty() && !lies_in(weight.name, last))
+            weight.value.set_requires_grad(false);
+    for (const auto &child : part.named_modules())
+        if (!child.name.empty() && !lies_in(child.name, last) && !lies_in(last, child.name))
+            learner.frozen.push_back(child.value);
+}
+
 void freeze_layers(fmi_learner &learner, const fmi_learner_config &config)
 {
+    for (size_t i = 0; config.last_only && i < learner.parts.size(); i++)
+        freeze_body(learner, learner.parts[i]);
     for (size_t i = 0; i < config.freeze_count; i++) {
         bool found = false;
         for (const auto &weight : learner.network.named_parameters())
@@ -97,27 +114,37 @@ void freeze_layers(fmi_learner &learner, const fmi_learner_config &config)
     }
 }
 
-// Each tensor once, though it may have two names.
-std::vector<at::Tensor> choose_weights(fmi_learner &learner, const fmi_learner_config &config)
+// What is trained of a part. Each tensor once, though it may have two names.
+std::vector<at::Tensor> choose_weights(const fmi_learner &learner, const Module &part)
 {
     std::vector<at::Tensor> chosen;
-    for (const at::Tensor &weight : learner.network.parameters())
-        weight.set_requires_grad(!config.skip_network && weight.is_floating_point());
-    freeze_layers(learner, config);
     auto choose = [&](const at::Tensor &weight) {
         bool known = std::any_of(chosen.begin(), chosen.end(),
                                  [&](const at::Tensor &other) { return other.is_same(weight); });
         if (weight.defined() && weight.requires_grad() && !known)
             chosen.push_back(weight);
     };
-    for (const at::Tensor &weight : learner.network.parameters())
+    for (const at::Tensor &weight : part.parameters())
         choose(weight);
     for (const at::Tensor &weight :
          {learner.head, learner.classes, learner.classes_bias, learner.extra})
         choose(weight);
-    if (chosen.empty())
-        throw Failure(FM_E_INVALID_ARGUMENT, "nothing is left to train: all layers are frozen");
     return chosen;
+}
+
+void add_optimizers(fmi_learner &learner, const fmi_learner_config &config)
+{
+    bool any = false;
+    for (const at::Tensor &weight : learner.network.parameters())
+        weight.set_requires_grad(!config.skip_network && weight.is_floating_point());
+    freeze_layers(learner, config);
+    for (const Module &part : learner.parts) {
+        std::vector<at::Tensor> chosen = choose_weights(learner, part);
+        any = any || !chosen.empty();
+        learner.optimizers.emplace_back(config, chosen);
+    }
+    if (!any)
+        throw Failure(FM_E_INVALID_ARGUMENT, "nothing is left to train: all layers are frozen");
 }
 
 // ---- layers behind the network
@@ -222,10 +249,14 @@ std::unique_ptr<fmi_learner> make(fmi_net &net, const fmi_learner_config &config
     if (config.fresh)
         draw_weights(learner->network, config.seed);
     learner->network.to(learner->device);
+    for (size_t i = 0; i < config.part_count; i++)
+        learner->parts.push_back(find_part(learner->network, config.parts[i]));
+    if (config.part_count == 0)
+        learner->parts.push_back(learner->network);
     add_head(*learner, config);
     add_classes(*learner, config);
     find_feature_max(*learner, config);
-    learner->optimizer = Optimizer(config, choose_weights(*learner, config));
+    add_optimizers(*learner, config);
     return learner;
 }
 

@@ -109,8 +109,9 @@ NamedTensors everything(const fmi_learner &learner)
     for (const auto &one : further)
         if (one.second.defined())
             all.push_back(one);
-    for (auto &one : learner.optimizer.state())
-        all.push_back(std::move(one));
+    for (size_t i = 0; i < learner.optimizers.size(); i++)
+        for (auto &one : learner.optimizers[i].state())
+            all.emplace_back((i ? std::to_string(i) + '.' : "") + one.first, std::move(one.second));
     return all;
 }
 

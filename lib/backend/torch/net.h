@@ -57,6 +57,20 @@ class MemoryReader final : public caffe2::serialize::ReadAdapterInterface
     size_t size_;
 };
 
+// A network of an archive by its name; "": the archive's own.
+inline torch::jit::Module find_part(const torch::jit::Module &module, const char *part)
+{
+    if (!*part)
+        return module;
+    if (module.hasattr(part)) {
+        c10::IValue value = module.attr(part);
+        if (value.isModule())
+            return value.toModule();
+    }
+    throw Failure(FM_E_CORRUPT,
+                  (std::string("the archive has no network \"") + part + '"').c_str());
+}
+
 // A network's one output, with as many numbers as there should be.
 inline at::Tensor expect_tensor(const c10::IValue &value, size_t count)
 {

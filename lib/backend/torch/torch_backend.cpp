@@ -110,19 +110,6 @@ bool has_bfloat16() noexcept
 
 // ---- preparing
 
-Module find_part(const Module &module, const char *part)
-{
-    if (!*part)
-        return module;
-    if (module.hasattr(part)) {
-        c10::IValue value = module.attr(part);
-        if (value.isModule())
-            return value.toModule();
-    }
-    throw Failure(FM_E_CORRUPT,
-                  (std::string("the archive has no network \"") + part + '"').c_str());
-}
-
 // The weights in another type and layout, for as long as this lives: what is frozen meanwhile keeps
 // them, and no second copy of the module is made.
 class Recast

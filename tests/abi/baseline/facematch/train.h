@@ -18,6 +18,9 @@
  * A network begins as a loaded model: an architecture with weights drawn anew (fresh), or one that
  * was trained before. The model itself is not changed. docs/training.md goes through all of it.
  *
+ * A liveness model is trained in the same way, on whole frames of live faces and of attacks, each
+ * added by fm_trainer_add_frame.
+ *
  * Everything random follows from options.seed: with one thread, the same photographs added in the
  * same order and the same options give the same weights, whether or not the run was interrupted and
  * resumed.
@@ -95,6 +98,14 @@ enum {
                                 calibration of the saved model */
 };
 
+/** What a frame for a liveness model shows. From 0 on: the class of that number in what its networks
+ * give (docs/models.md). */
+typedef int32_t fm_frame_class;
+enum {
+    FM_FRAME_LIVE = -1,  /**< a live face: the class that the model's manifest calls live */
+    FM_FRAME_ATTACK = -2 /**< an attack of any kind: one of the other classes, whichever */
+};
+
 /** How much photographs are varied each time they are shown: each value is drawn evenly between
  * what it says and its opposite. All 0: not at all. Frozen. */
 typedef struct fm_augmentation {
@@ -133,7 +144,8 @@ typedef void (*fm_finding_fn)(void *user, const fm_finding *finding);
 /** Options of fm_trainer_create. Zero means default everywhere. */
 typedef struct fm_trainer_options {
     uint32_t struct_size;           /**< sizeof(fm_trainer_options), set by fm_trainer_options_init */
-    fm_loss loss;                   /**< default FM_LOSS_TRIPLET */
+    fm_loss loss;                   /**< default FM_LOSS_TRIPLET; of a liveness model
+                                         FM_LOSS_SOFTMAX, and no other */
     fm_mining mining;               /**< default FM_MINING_BATCH_HARD */
     fm_reduction reduction;         /**< default FM_REDUCTION_MEAN */
     float margin;                   /**< of squared distances, 0 < margin <= 100; default 0.2 */
@@ -143,19 +155,22 @@ typedef struct fm_trainer_options {
     int32_t epochs;                 /**< 1..100,000; default 30 */
     int32_t steps_per_epoch;        /**< default: as many as show each photograph about once */
     fm_optimizer optimizer;         /**< default FM_OPTIMIZER_ADAM */
-    float learning_rate;            /**< > 0; default 0.001 */
+    float learning_rate;            /**< > 0; default 0.001, of a liveness model 0.0001 */
     float momentum;                 /**< of SGD, 0..1; default 0.9; below 0: none */
     float weight_decay;             /**< >= 0; default 0. Of a learned metric: towards equal weights */
     fm_schedule schedule;           /**< default FM_SCHEDULE_COSINE */
     int32_t schedule_epochs;        /**< of FM_SCHEDULE_STEP; default 10 */
-    int32_t patience;               /**< epochs without a lower EER on the people left out after
+    int32_t patience;               /**< epochs without a lower EER on the people left out (of a
+                                         liveness model: or as low a one, and a lower loss) after
                                          which training ends; default: never */
     int32_t fresh;                  /**< 1: draw all weights anew, for a model that is an
                                          architecture; 0: go on from the model's own */
     int32_t head_dim;               /**< > 0: a new linear layer of so many outputs behind the
                                          network, which becomes part of the model */
     const char *const *freeze;      /**< names of layers that stay as they are, with all below them
-                                         ("conv1", "block.2"); "all": the whole network. Borrowed */
+                                         ("conv1", "block.2"); "all": the whole network, and of a
+                                         liveness model all but the last layer of each network.
+                                         Borrowed */
     size_t freeze_count;
     fm_augmentation augmentation;
     uint64_t seed;
@@ -191,14 +206,20 @@ typedef struct fm_training_stats {
     int32_t people;            /**< trained on */
     int64_t photographs;       /**< trained on */
     int32_t validation_people; /**< left out */
-    int32_t best_epoch;        /**< with the lowest EER; 0: before the first. Saved is that one */
+    int32_t best_epoch;        /**< with the lowest EER (and of a liveness model the lowest loss);
+                                    0: before the first. Saved is that one */
     int64_t validation_photographs;
     double loss, active, positive_distance, negative_distance; /**< means over the epoch's steps; NaN
                                                                     before the first */
     double learning_rate; /**< of the epoch */
-    double eer;           /**< on all pairs of the people left out; NaN without them */
+    double eer;           /**< on all pairs of the people left out, or on their frames; NaN without
+                               them */
     double best_eer;
-    double first_eer; /**< before the first epoch */
+    double first_eer;       /**< before the first epoch */
+    double validation_loss; /**< of a liveness model, on the frames of the people left out; NaN without
+                                 them; of others 0 */
+    double best_validation_loss;  /**< of the epoch best_epoch */
+    double first_validation_loss; /**< before the first epoch */
     /* --- 0.1 ends here, append below --- */
 } fm_training_stats;
 
@@ -231,13 +252,16 @@ FM_API void fm_trainer_save_options_init(fm_trainer_save_options *options, uint3
 /** Begin to train a copy of a model's network. It holds references to its models.
  *
  * @param[out] out      the trainer; untouched on failure. Free with fm_trainer_free.
- * @param[in]  model    an embedder. A bundle can be given a learned metric, with "all" frozen and
- *                      no head; nothing else of it can be trained.
+ * @param[in]  model    an embedder, or a liveness model whose networks give logits. A bundle can be
+ *                      given a learned metric, with "all" frozen and no head; nothing else of it can
+ *                      be trained.
  * @param[in]  options  NULL for defaults.
  * @param[out] err      optional error detail.
- * @return FM_OK; FM_E_INVALID_ARGUMENT (a value out of range, not an embedder, a layer that is not
- *   there, nothing left to train); FM_E_UNSUPPORTED (fresh for a model that cannot draw its weights;
- *   a bundle; a learned metric without a metric to learn); FM_E_DEVICE (no such device);
+ * @return FM_OK; FM_E_INVALID_ARGUMENT (a value out of range, a detector, a layer that is not there,
+ *   nothing left to train; a liveness model with another loss, a head or aligned);
+ *   FM_E_UNSUPPORTED (fresh for a model that cannot draw its weights; a bundle; a learned metric
+ *   without a metric to learn; a liveness model that gives probabilities); FM_E_DEVICE (no such
+ *   device);
  *   FM_E_BACKEND; FM_E_NO_MEMORY.
  * Threads: any.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_trainer_create(fm_trainer **out, const fm_model *model,
@@ -251,12 +275,31 @@ FM_API FM_NODISCARD fm_status fm_trainer_create(fm_trainer **out, const fm_model
  * @param[in]     name     of the photograph, for findings: UTF-8, up to 4,095 bytes; NULL: "".
  * @param         role     FM_ROLE_TRAIN or FM_ROLE_VALIDATION.
  * @param[out]    err      optional error detail.
- * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_NOT_FOUND (no face); FM_E_STATE (an epoch was run
- *   already; neither a detector nor aligned); FM_E_BACKEND; FM_E_NO_MEMORY.
+ * @return FM_OK; FM_E_INVALID_ARGUMENT (a liveness model's, too); FM_E_NOT_FOUND (no face);
+ *   FM_E_STATE (an epoch was run already; neither a detector nor aligned); FM_E_BACKEND;
+ *   FM_E_NO_MEMORY.
  * Threads: confined.   Cost: width * height * 3 bytes of the model's input.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_trainer_add_image(fm_trainer *trainer, const fm_image *image,
                                                    const char *person, const char *name,
                                                    fm_role role, fm_error *err);
+
+/** Add a frame to the trainer of a liveness model: its face is found, and what each network looks at
+ * is kept, cut as fm_liveness cuts it.
+ *
+ * @param[in,out] trainer  unchanged on failure; before its first epoch.
+ * @param[in]     image    the whole frame; copied: may be freed at once.
+ * @param         shows    FM_FRAME_LIVE, FM_FRAME_ATTACK, or the number of a class.
+ * @param[in]     person   whose face it is, live or in a picture: UTF-8, 1..255 bytes. No one is both
+ *                         trained on and left out.
+ * @param[in]     name     of the frame, for findings: UTF-8, up to 4,095 bytes; NULL: "".
+ * @param         role     FM_ROLE_TRAIN or FM_ROLE_VALIDATION.
+ * @param[out]    err      optional error detail.
+ * @return FM_OK; FM_E_INVALID_ARGUMENT (no such class; an embedder's trainer); FM_E_NOT_FOUND (no
+ *   face); FM_E_STATE (an epoch was run already; no detector); FM_E_BACKEND; FM_E_NO_MEMORY.
+ * Threads: confined.   Cost: width * height * 3 bytes of each network's input.   Since: 0.1. */
+FM_API FM_NODISCARD fm_status fm_trainer_add_frame(fm_trainer *trainer, const fm_image *image,
+                                                   fm_frame_class shows, const char *person,
+                                                   const char *name, fm_role role, fm_error *err);
 
 /** Look for photographs that seem to be of another person, by the network as it is now.
  *
@@ -267,8 +310,8 @@ FM_API FM_NODISCARD fm_status fm_trainer_add_image(fm_trainer *trainer, const fm
  * @param[in]  trainer  with photographs of two people.
  * @param[out] suspects how many were told; may be NULL; untouched on failure.
  * @param[out] err      optional error detail.
- * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_STATE (too few people); FM_E_TRAINING (embeddings that
- *   are not finite); FM_E_BACKEND; FM_E_NO_MEMORY.
+ * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_STATE (too few people); FM_E_UNSUPPORTED (a liveness
+ *   model's); FM_E_TRAINING (embeddings that are not finite); FM_E_BACKEND; FM_E_NO_MEMORY.
  * Threads: confined.   Cost: one pass over the photographs, and O(n^2 dim).   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_trainer_check(fm_trainer *trainer, size_t *suspects, fm_error *err);
 
@@ -281,7 +324,7 @@ FM_API FM_NODISCARD fm_status fm_trainer_check(fm_trainer *trainer, size_t *susp
  * @param[in]     user      for progress.
  * @param[out]    err       optional error detail.
  * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_STATE (finished already; too few people or
- *   photographs); FM_E_TRAINING (collapse, explosion, people in both roles: the message says what
+ *   photographs; for a liveness model no live face, or no attack); FM_E_TRAINING (collapse, explosion, people in both roles: the message says what
  *   to do); FM_E_CANCELED; FM_E_BACKEND; FM_E_NO_MEMORY.
  * Threads: confined.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_trainer_epoch(fm_trainer *trainer, fm_training_fn progress,
@@ -325,7 +368,8 @@ FM_API FM_NODISCARD fm_status fm_trainer_resume(fm_trainer *trainer, const char 
  * them those of the last.
  *
  * Its manifest is the model's, with a learned metric if there is one, and with a calibration from
- * all comparisons of the people left out, or none where these are too few.
+ * all comparisons of the people left out, or none where these are too few. A liveness model's has
+ * none: fm_liveness_calibrate makes one.
  *
  * @param[in]  trainer  after an epoch.
  * @param[in]  path     of the .pt file; written beside it and renamed when all is on the disk.
