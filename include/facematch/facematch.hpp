@@ -19,9 +19,16 @@
  * defaults. What a function does, and which threads may call it, is said at the C function it calls.
  * Containers may throw std::bad_alloc. A handle that was moved from, or default-made, is empty: calls
  * on it fail with FM_E_INVALID_ARGUMENT.
+ *
+ * Functions that cannot fail and own nothing have no wrapper: fm_version, fm_log_set, and those that
+ * name a value, such as fm_status_name.
  */
 #ifndef FACEMATCH_FACEMATCH_HPP
 #define FACEMATCH_FACEMATCH_HPP
+
+#if defined(__cplusplus) && __cplusplus < 201703L
+#error "facematch.hpp needs C++17: compile with -std=c++17 or later, or use facematch.h"
+#endif
 
 #include "facematch.h"
 
@@ -48,25 +55,26 @@ template <class T> T make() noexcept
 
 /* ---- failure ---- */
 
-/** Thrown by result::value(). */
-class error : public std::exception {
-public:
-    error(fm_status status, std::string message)
-        : status_(status), message_(std::make_shared<std::string>(std::move(message)))
-    {
-    }
-    fm_status status() const noexcept { return status_; }
-    const char *what() const noexcept override { return message_->c_str(); }
-
-private:
-    fm_status status_;
-    std::shared_ptr<std::string> message_; // shared: copying an exception must not throw
-};
-
 /** What a call that failed has to say. */
 struct failure {
     fm_status status = FM_E_INTERNAL;
     std::string message;
+    fm_liveness_summary liveness{}; /**< of a decision that answers FM_E_NOT_LIVE: why; else zero */
+};
+
+/** Thrown by result::value(). */
+class error : public std::exception {
+public:
+    explicit error(failure what) : what_(std::make_shared<const failure>(std::move(what))) {}
+    error(fm_status status, std::string message) : error(failure{status, std::move(message)}) {}
+
+    fm_status status() const noexcept { return what_->status; }
+    const char *what() const noexcept override { return what_->message.c_str(); }
+    /** failure::liveness */
+    const fm_liveness_summary &liveness() const noexcept { return what_->liveness; }
+
+private:
+    std::shared_ptr<const failure> what_; // shared: copying an exception must not throw
 };
 
 namespace detail {
@@ -74,7 +82,7 @@ namespace detail {
 [[noreturn]] inline void raise(const failure &what)
 {
 #if defined(__cpp_exceptions)
-    throw error(what.status, what.message);
+    throw error(what);
 #else
     (void)what;
     std::abort();
@@ -96,6 +104,8 @@ public:
     fm_status status() const noexcept { return has_value() ? FM_OK : failure_.status; }
     /** One line of text; empty where there is a value. */
     const std::string &message() const noexcept { return failure_.message; }
+    /** failure::liveness; zero where there is a value. */
+    const fm_liveness_summary &liveness() const noexcept { return failure_.liveness; }
 
     /** The value; throws facematch::error where there is none (without exceptions: aborts). */
     T &value() &
@@ -108,7 +118,7 @@ public:
         check();
         return *value_;
     }
-    T &&value() &&
+    T value() && // no reference: for (auto &face : session.detect(photo).value()) would outlive it
     {
         check();
         return std::move(*value_);
@@ -121,7 +131,7 @@ public:
     /** The value, where has_value() was asked before. */
     T &operator*() & noexcept { return *value_; }
     const T &operator*() const & noexcept { return *value_; }
-    T &&operator*() && noexcept { return std::move(*value_); }
+    T operator*() && { return std::move(*value_); }
     T *operator->() noexcept { return &*value_; }
     const T *operator->() const noexcept { return &*value_; }
 
@@ -213,11 +223,29 @@ using floats = std::vector<float, detail::wiping_allocator<float>>;
 
 namespace detail {
 
+/* What the answer to a decision tells about liveness; of other answers nothing. */
+template <class T>
+auto liveness_of(const T &out, int) noexcept -> decltype(fm_liveness_summary(out.liveness))
+{
+    return out.liveness;
+}
+template <class T>
+auto liveness_of(const T &out, int) noexcept -> decltype(fm_liveness_summary(out.details.liveness))
+{
+    return out.details.liveness;
+}
+template <class T> fm_liveness_summary liveness_of(const T &, long) noexcept
+{
+    return {};
+}
+
 /* `start` as f(start, err) leaves it, or what f says of its failure. */
 template <class T, class F> result<T> answer(T start, F &&f)
 {
     fm_error err = make<fm_error>();
     const fm_status status = f(start, &err);
+    if (status == FM_E_NOT_LIVE)
+        return failure{status, err.message, liveness_of(start, 0)};
     if (status != FM_OK)
         return failure{status, err.message};
     return result<T>(std::move(start));
@@ -230,6 +258,22 @@ template <class F> result<void> done(F &&f)
     if (status != FM_OK)
         return failure{status, err.message};
     return {};
+}
+
+/* Text that a function writes into a buffer: f(out, out_len, needed, err). */
+template <class F> result<std::string> text_of(F &&f)
+{
+    return answer(std::string(), [&](std::string &out, fm_error *err) {
+        std::size_t needed = 0;
+        fm_status status = f(nullptr, std::size_t(0), &needed, err);
+        while (status == FM_E_BUFFER_TOO_SMALL) { // it may grow in between
+            out.resize(needed);
+            status = f(&out[0], out.size(), &needed, err);
+        }
+        if (status == FM_OK)
+            out.resize(needed - 1);
+        return status;
+    });
 }
 
 /* A handle of class H, made by f. */
@@ -280,6 +324,14 @@ private:
     };
     std::unique_ptr<T, deleter> owned_;
 };
+
+/** fm_build_info_get: its strings live as long as the program. */
+inline result<fm_build_info> build_info()
+{
+    return detail::answer(make<fm_build_info>(), [](fm_build_info &out, fm_error *err) {
+        return fm_build_info_get(&out, err);
+    });
+}
 
 /* ---- photographs ---- */
 
@@ -446,6 +498,14 @@ struct embedded_batch {
     span<const float> row(std::size_t i) const noexcept { return {rows.data() + i * dim, dim}; }
 };
 
+/** What was found in several frames, looked at one by one. */
+struct live_batch {
+    std::vector<fm_liveness_result> results; /**< with a status of FM_OK: what was found */
+    std::vector<fm_status> statuses;         /**< FM_OK, or FM_E_NOT_FOUND: no face */
+
+    std::size_t size() const noexcept { return statuses.size(); }
+};
+
 /** One thread at a time; make one for each thread, on the same models. */
 class session : public handle<fm_session, fm_session_free> {
 public:
@@ -457,6 +517,14 @@ public:
     {
         options.detector = detector.get();
         return make_session(embedder.get(), options);
+    }
+    /** One that can check liveness, too. An empty model (model()) is left out. */
+    static result<session> create(const model &embedder, const model &detector,
+                                  const model &liveness,
+                                  fm_session_options options = make<fm_session_options>())
+    {
+        options.liveness = liveness.get();
+        return create(embedder, detector, options);
     }
     /** Without a detector, unless the options have one: for crops made elsewhere. */
     static result<session> embedding_only(const model &embedder,
@@ -554,6 +622,34 @@ public:
         });
     }
 
+    /** fm_liveness: is this face live? The photograph is the whole frame, as the camera gave it. */
+    result<fm_liveness_result> liveness(const image &frame, const fm_face *face = nullptr,
+                                        const fm_liveness_options &options =
+                                            make<fm_liveness_options>())
+    {
+        return detail::answer(make<fm_liveness_result>(), [&](fm_liveness_result &out,
+                                                              fm_error *err) {
+            return fm_liveness(get(), frame.get(), face, &options, &out, err);
+        });
+    }
+    /** fm_liveness_batch: up to FM_LIMIT_BATCH frames; faces, one for each, may be left out. */
+    result<live_batch> liveness_batch(span<const image> frames, span<const fm_face> faces = {},
+                                          const fm_liveness_options &options =
+                                              make<fm_liveness_options>())
+    {
+        const std::vector<const fm_image *> all = detail::pointers(frames);
+        return detail::answer(live_batch(), [&](live_batch &out, fm_error *err) {
+            if (!faces.empty() && faces.size() != all.size())
+                return detail::refuse(err, "frames and faces differ in number");
+            out.results.resize(all.size(), make<fm_liveness_result>());
+            out.statuses.resize(all.size());
+            return fm_liveness_batch(get(), all.data(), all.size(),
+                                     faces.empty() ? nullptr : faces.data(), &options,
+                                     out.results.data(), sizeof(fm_liveness_result),
+                                     out.statuses.data(), err);
+        });
+    }
+
 private:
     static result<session> make_session(const fm_model *embedder, const fm_session_options &options)
     {
@@ -569,6 +665,40 @@ private:
         });
     }
     std::size_t dim_ = 0;
+};
+
+/* ---- liveness ---- */
+
+/** The frames of one person before one camera; one thread at a time. */
+class liveness_sequence : public handle<fm_liveness_sequence, fm_liveness_sequence_free> {
+public:
+    using handle::handle;
+
+    /** fm_liveness_sequence_create */
+    static result<liveness_sequence> create(const session &with,
+                                            const fm_liveness_sequence_options &options =
+                                                make<fm_liveness_sequence_options>())
+    {
+        return detail::created<liveness_sequence>([&](fm_liveness_sequence **out, fm_error *err) {
+            return fm_liveness_sequence_create(out, with.get(), &options, err);
+        });
+    }
+    /** fm_liveness_sequence_add: what this frame says alone, or why it does not count. */
+    result<fm_liveness_result> add(session &with, const image &frame, const fm_face *face = nullptr)
+    {
+        return detail::answer(make<fm_liveness_result>(), [&](fm_liveness_result &out,
+                                                              fm_error *err) {
+            return fm_liveness_sequence_add(get(), with.get(), frame.get(), face, &out, err);
+        });
+    }
+    /** fm_liveness_sequence_result: what the frames so far say together. */
+    result<fm_liveness_fusion> so_far() const
+    {
+        return detail::answer(make<fm_liveness_fusion>(), [&](fm_liveness_fusion &out,
+                                                              fm_error *err) {
+            return fm_liveness_sequence_result(get(), &out, err);
+        });
+    }
 };
 
 /* ---- galleries ---- */
@@ -684,18 +814,8 @@ public:
     /** fm_gallery_get_metadata: the text of a JSON object. */
     result<std::string> metadata(const std::string &id) const
     {
-        return detail::answer(std::string(), [&](std::string &out, fm_error *err) {
-            std::size_t needed = 0;
-            fm_status status =
-                fm_gallery_get_metadata(get(), detail::text(id), nullptr, 0, &needed, err);
-            while (status == FM_E_BUFFER_TOO_SMALL) { // it may grow in between
-                out.resize(needed);
-                status = fm_gallery_get_metadata(get(), detail::text(id), &out[0], out.size(),
-                                                 &needed, err);
-            }
-            if (status == FM_OK)
-                out.resize(needed - 1);
-            return status;
+        return detail::text_of([&](char *out, std::size_t size, std::size_t *needed, fm_error *err) {
+            return fm_gallery_get_metadata(get(), detail::text(id), out, size, needed, err);
         });
     }
     /** fm_gallery_get_templates */
@@ -953,15 +1073,192 @@ public:
     result<std::string> calibrate(const fm_calibration_options &options =
                                       make<fm_calibration_options>())
     {
-        return detail::answer(std::string(), [&](std::string &out, fm_error *err) {
-            std::size_t needed = 0;
-            fm_status status = fm_calibrate(get(), &options, nullptr, 0, &needed, err);
-            if (status != FM_E_BUFFER_TOO_SMALL)
-                return status;
-            out.resize(needed);
-            status = fm_calibrate(get(), &options, &out[0], out.size(), nullptr, err);
-            out.resize(needed - 1);
-            return status;
+        return detail::text_of([&](char *out, std::size_t size, std::size_t *needed, fm_error *err) {
+            return fm_calibrate(get(), &options, out, size, needed, err);
+        });
+    }
+};
+
+/** fm_liveness_calibrate: the text of a JSON object. Kinds: 0 for a live face, else of the attack. */
+inline result<std::string> calibrate_liveness(span<const float> scores,
+                                              span<const std::int32_t> kinds,
+                                              const fm_calibration_options &options =
+                                                  make<fm_calibration_options>())
+{
+    return detail::text_of([&](char *out, std::size_t size, std::size_t *needed, fm_error *err) {
+        return kinds.size() == scores.size()
+                   ? fm_liveness_calibrate(scores.data(), kinds.data(), scores.size(), &options, out,
+                                           size, needed, err)
+                   : detail::refuse(err, "scores and kinds differ in length");
+    });
+}
+
+/** Scores of at least live are live, those below spoof are not. */
+struct verdict_thresholds {
+    float live = 0;  /**< never below spoof */
+    float spoof = 0; /**< scores below are those of attacks */
+};
+
+/** fm_liveness_thresholds: those that the text of calibrate_liveness gives. */
+inline result<verdict_thresholds> liveness_thresholds(const std::string &calibration,
+                                                      const fm_liveness_options &options =
+                                                          make<fm_liveness_options>())
+{
+    return detail::answer(verdict_thresholds(), [&](verdict_thresholds &out, fm_error *err) {
+        return fm_liveness_thresholds(detail::text(calibration), &options, &out.live, &out.spoof,
+                                      err);
+    });
+}
+
+/* ---- training ---- */
+
+namespace detail {
+
+/* Lets C call f(step). What f throws must not pass through C: it ends the epoch, and is kept. */
+template <class F> class step_listener {
+public:
+    explicit step_listener(F &f) noexcept : f_(f) {}
+    static std::int32_t hear(void *user, const fm_training_step *step) noexcept
+    {
+        step_listener &self = *static_cast<step_listener *>(user);
+#if defined(__cpp_exceptions)
+        try {
+            return self.stops(*step);
+        } catch (...) {
+            self.thrown_ = std::current_exception();
+            return 1;
+        }
+#else
+        return self.stops(*step);
+#endif
+    }
+    void rethrow() const
+    {
+#if defined(__cpp_exceptions)
+        if (thrown_)
+            std::rethrow_exception(thrown_);
+#endif
+    }
+
+private:
+    bool stops(const fm_training_step &step)
+    {
+        if constexpr (std::is_void_v<std::invoke_result_t<F &, const fm_training_step &>>)
+            return f_(step), false;
+        else
+            return static_cast<bool>(f_(step));
+    }
+    F &f_;
+#if defined(__cpp_exceptions)
+    std::exception_ptr thrown_;
+#endif
+};
+
+} // namespace detail
+
+/** A network being trained, and its photographs; one thread at a time. */
+class trainer : public handle<fm_trainer, fm_trainer_free> {
+public:
+    using handle::handle;
+
+    /** fm_trainer_create, without a detector, unless the options have one: for crops made elsewhere,
+     * with options.aligned. options.on_finding must not throw. */
+    static result<trainer> create(const model &from, const fm_trainer_options &options =
+                                                         make<fm_trainer_options>())
+    {
+        return detail::created<trainer>([&](fm_trainer **out, fm_error *err) {
+            return fm_trainer_create(out, from.get(), &options, err);
+        });
+    }
+    /** fm_trainer_create; options.detector is the one given. */
+    static result<trainer> create(const model &from, const model &detector,
+                                  fm_trainer_options options = make<fm_trainer_options>())
+    {
+        options.detector = detector.get();
+        return create(from, options);
+    }
+
+    /** fm_trainer_add_image; name is the photograph's, for findings. */
+    result<void> add(const image &photo, const std::string &person, const std::string &name = {},
+                     fm_role role = FM_ROLE_TRAIN)
+    {
+        return detail::done([&](fm_error *err) {
+            if (!detail::text(name)) // NULL would be a photograph without a name
+                return detail::refuse(err, "name has a NUL inside");
+            return fm_trainer_add_image(get(), photo.get(), detail::text(person), name.c_str(), role,
+                                        err);
+        });
+    }
+    /** fm_trainer_add_frame, of a liveness model: shows is FM_FRAME_LIVE, FM_FRAME_ATTACK or a class. */
+    result<void> add_frame(const image &frame, fm_frame_class shows, const std::string &person,
+                           const std::string &name = {}, fm_role role = FM_ROLE_TRAIN)
+    {
+        return detail::done([&](fm_error *err) {
+            if (!detail::text(name))
+                return detail::refuse(err, "name has a NUL inside");
+            return fm_trainer_add_frame(get(), frame.get(), shows, detail::text(person), name.c_str(),
+                                        role, err);
+        });
+    }
+    /** fm_trainer_check: how many photographs seem to be of another person; options.on_finding is told
+     * of each. */
+    result<std::size_t> check()
+    {
+        return detail::answer(std::size_t(0), [&](std::size_t &out, fm_error *err) {
+            return fm_trainer_check(get(), &out, err);
+        });
+    }
+    /** fm_trainer_epoch: how the run stands after it. */
+    result<fm_training_stats> epoch()
+    {
+        return run_epoch(nullptr, nullptr);
+    }
+    /** The same, calling f(const fm_training_step &) after each step: where it returns true the epoch
+     * ends with FM_E_CANCELED. What it throws ends the epoch, too, and is thrown from here. */
+    template <class F> result<fm_training_stats> epoch(F &&f)
+    {
+        using listener = detail::step_listener<std::remove_reference_t<F>>;
+        listener hears(f);
+        result<fm_training_stats> told = run_epoch(listener::hear, &hears);
+        hears.rethrow();
+        return told;
+    }
+    /** fm_trainer_stats */
+    result<fm_training_stats> stats() const
+    {
+        return detail::answer(make<fm_training_stats>(), [&](fm_training_stats &out, fm_error *err) {
+            return fm_trainer_stats(get(), &out, err);
+        });
+    }
+    /** fm_trainer_checkpoint */
+    result<void> checkpoint(const std::string &path) const
+    {
+        return detail::done([&](fm_error *err) {
+            return fm_trainer_checkpoint(get(), detail::text(path), err);
+        });
+    }
+    /** fm_trainer_resume */
+    result<void> resume(const std::string &path)
+    {
+        return detail::done([&](fm_error *err) {
+            return fm_trainer_resume(get(), detail::text(path), err);
+        });
+    }
+    /** fm_trainer_save: the model file, of the best epoch. */
+    result<void> save(const std::string &path, const fm_trainer_save_options &options =
+                                                   make<fm_trainer_save_options>())
+    {
+        return detail::done([&](fm_error *err) {
+            return fm_trainer_save(get(), detail::text(path), &options, err);
+        });
+    }
+
+private:
+    result<fm_training_stats> run_epoch(fm_training_fn f, void *user)
+    {
+        return detail::answer(make<fm_training_stats>(), [&](fm_training_stats &out, fm_error *err) {
+            const fm_status status = fm_trainer_epoch(get(), f, user, err);
+            return status == FM_OK ? fm_trainer_stats(get(), &out, err) : status;
         });
     }
 };

@@ -1,9 +1,11 @@
 /* facematch.hpp, on the fake backend: each method, its failure, and that results and handles
- * behave. */
+ * behave. Compiled with exceptions, and without; check_hpp.sh looks that nothing is left out. */
+#include <cmath>
 #include <cstring>
 #include <facematch/facematch.hpp>
 #include <functional>
 #include <iostream>
+#include <stdexcept>
 #include <type_traits>
 
 extern "C" {
@@ -85,6 +87,8 @@ static void test_results(const world &)
     fm::result<fm::image> absent = fm::image::load("/absent.jpg");
     CHECK(!absent && absent.status() == FM_E_NOT_FOUND);
     CHECK(absent.message().find("/absent.jpg") != std::string::npos);
+    CHECK(absent.liveness().verdict == FM_LIVENESS_NOT_CHECKED);
+#if defined(__cpp_exceptions)
     bool thrown = false;
     try {
         (void)absent.value();
@@ -92,10 +96,17 @@ static void test_results(const world &)
         thrown = error.status() == FM_E_NOT_FOUND && absent.message() == error.what();
     }
     CHECK(thrown);
+#endif
     CHECK(!std::move(absent).value_or(fm::image()));
     fm::result<int> number(7);
     CHECK(number && *number == 7 && number.status() == FM_OK && number.message().empty());
     CHECK(std::move(number).value_or(8) == 7);
+    int sum = 0;
+    for (const int one : fm::result<std::vector<int>>(std::vector<int>(100, 3)).value())
+        sum += one; // of a result that is gone
+    CHECK(sum == 300);
+    static_assert(!std::is_reference_v<decltype(fm::result<int>(7).value())>);
+    static_assert(!std::is_reference_v<decltype(*fm::result<int>(7))>);
     fm::result<void> done, undone(fm::failure{FM_E_IO, "no"});
     CHECK(done && done.status() == FM_OK && !undone && undone.status() == FM_E_IO);
     done.value();
@@ -117,6 +128,7 @@ static void test_handles(const world &w)
     fm::span<const int> s = array;
     CHECK(s.size() == 3 && s[2] == 3 && s.end() - s.begin() == 3 && fm::span<int>().empty());
     CHECK(fm::make<fm_verify_options>().struct_size == sizeof(fm_verify_options));
+    CHECK(std::strcmp(fm::build_info().value().backend, "fake") == 0);
 }
 
 static void test_images(const world &w)
@@ -205,6 +217,118 @@ static void test_embeddings(const world &w)
     fm::session eyes = fm::session::detecting_only(w.detector).value();
     CHECK(eyes.dim() == 0 && eyes.detect(w.people[0]).value().size() == 1);
     CHECK(fm::session::create(w.detector, w.detector).status() == FM_E_INVALID_ARGUMENT);
+}
+
+/* A person before a camera: the fake net calls live what has much blue around the face. */
+struct frame {
+    pixels drawn;
+    fm::image shown; // borrows of drawn
+
+    explicit frame(std::uint8_t blue, bool face = true)
+        : drawn(std::size_t{3} * PHOTO_WIDTH * PHOTO_HEIGHT)
+    {
+        draw_person(drawn.data(), 1);
+        for (std::size_t i = 0; i < drawn.size(); i += 3) {
+            drawn[i + 1] /= 4;
+            drawn[i + 2] = blue;
+        }
+        if (face)
+            draw_square(drawn.data(), 120, 80, FACE_SIZE);
+        shown = fm::image::borrow(drawn, PHOTO_WIDTH, PHOTO_HEIGHT).value();
+    }
+};
+
+static fm::session checking_session(const world &w)
+{
+    return fm::session::create(w.embedder, w.detector, world::load(LIVENESS)).value();
+}
+
+static void test_liveness(const world &w)
+{
+    fm::session session = checking_session(w);
+    const frame live(255), spoof(0), empty(255, false);
+    const fm_liveness_result seen = session.liveness(live.shown).value();
+    CHECK(seen.verdict == FM_LIVENESS_LIVE && seen.reason == FM_LIVENESS_REASON_NONE);
+    CHECK(session.liveness(spoof.shown, &seen.face).value().verdict == FM_LIVENESS_SPOOF);
+    fm_liveness_options large = fm::make<fm_liveness_options>();
+    large.min_size_px = 200;
+    CHECK(session.liveness(live.shown, nullptr, large).value().reason ==
+          FM_LIVENESS_REASON_TOO_SMALL);
+    CHECK(session.liveness(empty.shown).status() == FM_E_NOT_FOUND);
+    CHECK(w.session().liveness(live.shown).status() == FM_E_STATE);
+    fm::session eyes = fm::session::create(fm::model(), w.detector, world::load(LIVENESS)).value();
+    CHECK(eyes.dim() == 0 && eyes.liveness(live.shown).value().score == seen.score);
+    CHECK(fm::session::create(w.embedder, w.detector, w.embedder).status() ==
+          FM_E_INVALID_ARGUMENT);
+
+    std::vector<fm::image> frames;
+    for (const frame *one : {&live, &empty, &spoof})
+        frames.push_back(fm::image::borrow(one->drawn, PHOTO_WIDTH, PHOTO_HEIGHT).value());
+    const fm::live_batch batch = session.liveness_batch(frames).value();
+    CHECK(batch.size() == 3 && batch.statuses[1] == FM_E_NOT_FOUND);
+    CHECK(batch.results[0].score == seen.score);
+    CHECK(batch.results[2].verdict == FM_LIVENESS_SPOOF);
+    const std::vector<fm_face> faces(3, seen.face);
+    CHECK(session.liveness_batch(frames, faces).value().statuses[1] == FM_OK);
+    CHECK(session.liveness_batch(frames, {&seen.face, 1}).status() == FM_E_INVALID_ARGUMENT);
+    CHECK(session.liveness_batch({}).value().size() == 0);
+}
+
+static void test_liveness_of_several_frames(const world &w)
+{
+    fm::session session = checking_session(w);
+    const frame live(255);
+    fm_liveness_sequence_options options = fm::make<fm_liveness_sequence_options>();
+    options.min_frames = 2;
+    options.max_frames = 3;
+    options.still_difference = -1;
+    auto attempt = fm::liveness_sequence::create(session, options).value();
+    fm_liveness_fusion so_far = attempt.so_far().value();
+    CHECK(so_far.reason == FM_LIVENESS_REASON_TOO_FEW && std::isnan(so_far.score));
+    while (!so_far.decided) {
+        CHECK(attempt.add(session, live.shown).value().verdict == FM_LIVENESS_LIVE);
+        so_far = attempt.so_far().value();
+    }
+    CHECK(so_far.verdict == FM_LIVENESS_LIVE && so_far.used == so_far.frames);
+    CHECK(attempt.add(session, live.shown).status() == FM_E_STATE);
+    CHECK(fm::liveness_sequence::create(w.session()).status() == FM_E_STATE);
+    CHECK(!fm::liveness_sequence().so_far());
+}
+
+/* What a decision that requires a live face says when it refuses, with exceptions and without. */
+template <class T> static bool refused(const fm::result<T> &answer)
+{
+#if defined(__cpp_exceptions)
+    try {
+        (void)answer.value();
+        return false;
+    } catch (const fm::error &error) {
+        if (error.liveness().verdict != FM_LIVENESS_SPOOF)
+            return false;
+    }
+#endif
+    return answer.status() == FM_E_NOT_LIVE && answer.liveness().verdict == FM_LIVENESS_SPOOF;
+}
+
+static void test_liveness_in_decisions(const world &w)
+{
+    fm::session session = checking_session(w);
+    const frame live(255), spoof(0);
+    fm_verify_options verify = fm::make<fm_verify_options>();
+    verify.liveness = FM_LIVENESS_REQUIRE;
+    CHECK(session.verify(spoof.shown, live.shown, verify).value().liveness.verdict ==
+          FM_LIVENESS_LIVE);
+    CHECK(refused(session.verify(live.shown, spoof.shown, verify)));
+
+    fm::gallery gallery = w.gallery("live.fmg");
+    fm_enroll_options enroll = without_gate();
+    enroll.liveness = FM_LIVENESS_REQUIRE;
+    CHECK(gallery.enroll(session, "anna", live.shown, enroll).value().templates == 1);
+    CHECK(refused(gallery.enroll(session, "berta", spoof.shown, enroll)));
+    CHECK(refused(gallery.verify(session, "anna", spoof.shown, verify)));
+    fm_identify_options identify = near_identity();
+    identify.liveness = FM_LIVENESS_REQUIRE;
+    CHECK(refused(gallery.identify(session, spoof.shown, 5, identify)));
 }
 
 static void test_gallery(const world &w)
@@ -308,6 +432,159 @@ static void test_evaluation(const world &)
     CHECK(evaluation.histogram(0, 2, SIZE_MAX).status() == FM_E_INVALID_ARGUMENT);
     const std::string text = evaluation.calibrate().value();
     CHECK(text.front() == '{' && text.back() == '}');
+    const std::vector<float> live_and_not = {0.9F, 0.8F, 0.2F, 0.1F};
+    const std::vector<std::int32_t> kinds = {0, 0, 1, 2};
+    const std::string table = fm::calibrate_liveness(live_and_not, kinds).value();
+    CHECK(table.front() == '{' && table.back() == '}');
+    CHECK(fm::calibrate_liveness(live_and_not, {}).status() == FM_E_INVALID_ARGUMENT);
+    std::vector<float> more(20, 0.9F);
+    std::vector<std::int32_t> more_kinds(20, 0);
+    for (std::size_t i = 0; i < 10; i++) {
+        more[i] = 0.1F;
+        more_kinds[i] = 1;
+    }
+    fm_liveness_options lax = fm::make<fm_liveness_options>();
+    lax.apcer = lax.bpcer = 0.2;
+    const std::string larger = fm::calibrate_liveness(more, more_kinds).value();
+    const fm::verdict_thresholds lines = fm::liveness_thresholds(larger, lax).value();
+    CHECK(lines.spoof <= lines.live && lines.live <= 1);
+    CHECK(fm::liveness_thresholds(table).status() == FM_E_LIMIT);
+    CHECK(fm::liveness_thresholds("[]").status() == FM_E_CORRUPT);
+    CHECK(fm::calibrate_liveness({live_and_not.data(), 1}, {kinds.data(), 1}).status() ==
+          FM_E_STATE);
+}
+
+static std::vector<std::string> told; // by on_finding
+
+static fm_trainer_options training_options()
+{
+    fm_trainer_options options = fm::make<fm_trainer_options>();
+    options.fresh = 1;
+    options.people_per_batch = 4;
+    options.photographs_per_person = 2;
+    options.epochs = 2;
+    options.seed = 7;
+    options.on_finding = [](void *, const fm_finding *finding) { told.push_back(finding->person); };
+    return options;
+}
+
+/* Six people with three photographs each, two of them left out. */
+static void fill(fm::trainer &trainer)
+{
+    for (std::uint32_t i = 0; i < 18; i++) {
+        const std::uint32_t person = i / 3;
+        pixels drawn(std::size_t{3} * PHOTO_WIDTH * PHOTO_HEIGHT);
+        draw_person(drawn.data(), person);
+        draw_square(drawn.data(), 100 + 10 * static_cast<std::int32_t>(i % 3), 80, FACE_SIZE);
+        const fm::image photo = fm::image::borrow(drawn, PHOTO_WIDTH, PHOTO_HEIGHT).value();
+        trainer
+            .add(photo, std::to_string(person), {}, person < 4 ? FM_ROLE_TRAIN : FM_ROLE_VALIDATION)
+            .value();
+    }
+}
+
+static fm::trainer filled(const world &w)
+{
+    fm::trainer made = fm::trainer::create(w.embedder, w.detector, training_options()).value();
+    fill(made);
+    return made;
+}
+
+static void test_training(const world &w)
+{
+    fm::trainer trainer = filled(w);
+    trainer.add(w.people[3], "lonely", "lonely.jpg").value();
+    CHECK(trainer.stats().value().epoch == 0);
+    int steps = 0;
+    fm_training_stats stats = trainer.epoch([&](const fm_training_step &) { steps++; }).value();
+    CHECK(stats.epoch == 1 && stats.people == 5 && steps == stats.steps);
+    CHECK(told == std::vector<std::string>{"lonely"});
+    CHECK(trainer.check().value() <= 19);
+    CHECK(trainer.epoch([](const fm_training_step &) { return true; }).status() == FM_E_CANCELED);
+    stats = trainer.epoch().value();
+    CHECK(stats.finished && trainer.epoch().status() == FM_E_STATE);
+
+    const std::string path = test_path("mine.fake");
+    fm_trainer_save_options options = fm::make<fm_trainer_save_options>();
+    options.name = "mine";
+    trainer.save(path, options).value();
+    CHECK(trainer.save(path).status() == FM_E_EXISTS);
+    CHECK(std::strcmp(fm::model::load(path).value().info().value().name, "mine") == 0);
+#if defined(__cpp_exceptions)
+    bool thrown = false;
+    try {
+        fm::trainer other = filled(w);
+        (void)other.epoch([](const fm_training_step &) { throw std::runtime_error("enough"); });
+    } catch (const std::runtime_error &error) {
+        thrown = std::strcmp(error.what(), "enough") == 0;
+    }
+    CHECK(thrown);
+#endif
+}
+
+static void test_training_on_frames(const world &w)
+{
+    fm_trainer_options options = fm::make<fm_trainer_options>();
+    options.people_per_batch = 2;
+    options.photographs_per_person = 2;
+    options.epochs = 1;
+    fm::trainer trainer = fm::trainer::create(world::load(LIVENESS), w.detector, options).value();
+    const frame live(255), spoof(0);
+    for (const char *person : {"anna", "berta"}) {
+        trainer.add_frame(live.shown, FM_FRAME_LIVE, person).value();
+        trainer.add_frame(spoof.shown, FM_FRAME_ATTACK, person, "print.jpg").value();
+    }
+    CHECK(trainer.add_frame(live.shown, 3, "anna").status() == FM_E_INVALID_ARGUMENT);
+    CHECK(trainer.add(live.shown, "anna").status() == FM_E_INVALID_ARGUMENT);
+    const std::string cut("an\0na", 5);
+    CHECK(trainer.add_frame(live.shown, FM_FRAME_LIVE, "anna", cut).status() ==
+          FM_E_INVALID_ARGUMENT);
+    CHECK(trainer.epoch().value().finished);
+    trainer.save(test_path("live.fake")).value();
+}
+
+static void test_training_goes_on(const world &w)
+{
+    const std::string path = test_path("run.ckpt");
+    fm::trainer whole = filled(w), first = filled(w), second = filled(w);
+    CHECK(first.checkpoint(path).status() == FM_E_STATE);
+    (void)whole.epoch().value();
+    (void)first.epoch().value();
+    first.checkpoint(path).value();
+    second.resume(path).value();
+    CHECK(second.epoch().value().loss == whole.epoch().value().loss);
+    CHECK(second.resume(path).status() == FM_E_STATE);
+}
+
+static void test_training_mistakes(const world &w)
+{
+    CHECK(fm::trainer::create(w.detector).status() == FM_E_INVALID_ARGUMENT);
+    fm_trainer_options options = training_options();
+    options.margin = -1;
+    CHECK(fm::trainer::create(w.embedder, options).status() == FM_E_INVALID_ARGUMENT);
+    options.margin = 0;
+    options.aligned = 1;
+    fm::trainer trainer = fm::trainer::create(w.embedder, options).value();
+    trainer.add(w.people[0], "anna").value();
+    const std::string cut("an\0na", 5);
+    CHECK(trainer.add(w.people[0], cut).status() == FM_E_INVALID_ARGUMENT);
+    CHECK(trainer.add(w.people[0], "anna", cut).status() == FM_E_INVALID_ARGUMENT);
+    CHECK(trainer.epoch().status() == FM_E_STATE);
+    CHECK(!fm::trainer().stats() && !fm::trainer().epoch() && !fm::trainer().check());
+}
+
+static void run(void (*test)(const world &), const world &w)
+{
+#if defined(__cpp_exceptions)
+    try {
+        test(w);
+    } catch (const std::exception &error) {
+        std::cerr << "thrown: " << error.what() << "\n";
+        failures++;
+    }
+#else
+    test(w); // what would throw aborts
+#endif
 }
 
 int main()
@@ -318,14 +595,10 @@ int main()
         const world w;
         for (const auto &test :
              {test_results, test_handles, test_images, test_models, test_faces, test_embeddings,
-              test_gallery, test_transfer_and_keys, test_evaluation}) {
-            try {
-                test(w);
-            } catch (const std::exception &error) {
-                std::cerr << "thrown: " << error.what() << "\n";
-                failures++;
-            }
-        }
+              test_liveness, test_liveness_of_several_frames, test_liveness_in_decisions,
+              test_gallery, test_transfer_and_keys, test_evaluation, test_training,
+              test_training_on_frames, test_training_goes_on, test_training_mistakes})
+            run(test, w);
     }
     remove_test_folder();
     return failures != 0;

@@ -42,12 +42,11 @@ def size(value: Any, name: str) -> int:
 
 def choice(kind: type[E], value: E | str | int, name: str) -> int:
     """An enumerator, its name in any case, or its number; the library judges numbers."""
-    if isinstance(value, str):
-        try:
-            return kind[value.upper().replace("-", "_")]
-        except KeyError:
-            known = ", ".join(member.name.lower() for member in kind)
-            raise InvalidArgumentError(f"{name} is {value!r}, none of {known}") from None
+    if isinstance(value, str) and (found := kind.__members__.get(value.upper().replace("-", "_"))) is not None:
+        return found
+    if isinstance(value, (str, bool)):  # True would be the number 1, whatever that is here
+        known = ", ".join(member.name.lower() for member in kind)
+        raise InvalidArgumentError(f"{name} is {value!r}, none of {known}")
     return integer(value, ctypes.c_int32, name)
 
 
@@ -85,11 +84,19 @@ def options(kind: type[S], **values: Any) -> S:
     return made
 
 
+# Where 0 is a number like others. Elsewhere the library takes it for its default, which nobody means who writes 0.
+_ZERO_COUNTS = {"aligned", "another_score", "extrapolate", "failures", "flip", "fresh", "head_dim", "index", "itself_score",
+                "live_score", "off", "overwrite", "quality", "same_score", "seed", "spoof_score", "threshold",
+                "weight_decay"}
+
+
 def fill(struct: ctypes.Structure, **values: Any) -> None:
     kinds = dict(typing.cast("list[tuple[str, Any]]", struct._fields_))
     for name, value in values.items():
         if value is None:
             continue
+        if not isinstance(value, bool) and name not in _ZERO_COUNTS and value == 0:
+            raise InvalidArgumentError(f"{name} is 0, which would be its default: leave it out for that")
         if kinds[name] in _RANGES:
             value = integer(value, kinds[name], name)
         elif kinds[name] in (ctypes.c_float, ctypes.c_double):

@@ -92,6 +92,9 @@ class Handle:
                  trace: TracebackType | None) -> None:
         self.close()
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}{', closed' if self.closed else ''}>"
+
     def __reduce__(self) -> Any:
         raise TypeError(f"a {self._name} cannot be pickled or copied")
 
@@ -119,6 +122,18 @@ class ConfinedHandle(Handle):
                     yield pointer
             finally:
                 self._owner = None
+
+
+def use(handle: Any, name: str) -> contextlib.AbstractContextManager[Any]:
+    """The pointer of an argument, which must be such a handle."""
+    if not isinstance(handle, Handle) or handle._name != name:
+        raise TypeError(f"a {name} is wanted, not a {type(handle).__name__}")
+    return handle._use()
+
+
+def use_optional(handle: Any, name: str) -> contextlib.AbstractContextManager[Any]:
+    """The same; NULL for None."""
+    return contextlib.nullcontext() if handle is None else use(handle, name)
 
 
 def new(kind: type[ctypes.Structure]) -> Any:

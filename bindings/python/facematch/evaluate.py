@@ -105,9 +105,6 @@ class Evaluation(ConfinedHandle):
         with self._use() as evaluation:
             return _text("fm_calibrate", evaluation, ctypes.byref(made))
 
-    def __repr__(self) -> str:
-        return f"<Evaluation{', closed' if self.closed else ''}>"
-
 
 def calibrate_liveness(scores: ArrayLike, kinds: ArrayLike, *, dataset: str | None = None) -> str:
     """The calibration of a liveness model, as its manifest has it: a JSON text. `kinds` is 0 for a live face, else

@@ -14,7 +14,7 @@ from . import _abi
 from ._callbacks import Caught
 from ._convert import (Floats, choice, floats, integer, optional_text, options, path_bytes, pointer, read, rows, size,
                        sized, text, vector)
-from ._handle import Handle, new
+from ._handle import Handle, new, use, use_optional
 from .enums import Existing, GalleryIndex, GalleryMode, LivenessPolicy, ScoreRule, Status
 from .errors import InvalidArgumentError, NotFoundError, RefusedError, attempt
 from .image import ImageLike, shown
@@ -22,7 +22,7 @@ from .liveness import LivenessLimits, set_policy
 from .model import Model, not_live_told, verify_options
 from .results import (Enrollment, GalleryInfo, GateReport, Identification, Identity, Match, Template, Transfer,
                       Verification)
-from .session import Gate, Session, used
+from .session import Gate, Session
 
 Key = Union[bytes, str, Callable[[], bytes]]
 """Of a sealed gallery: 32 random bytes, a passphrase, or a function that gives the bytes."""
@@ -48,7 +48,7 @@ class Gallery(Handle):
                        mode=None if mode is None else choice(GalleryMode, mode, "mode"),
                        index=None if index is None else choice(GalleryIndex, index, "index"))
         out = new(_abi.fm_gallery)
-        with used(model) as embedder, given_key(key) as keyed:
+        with use_optional(model, "model") as embedder, given_key(key) as keyed:
             if keyed is not None:
                 made.key = keyed
             attempt("fm_gallery_open", ctypes.byref(out), path_bytes(uri, "uri"), embedder, ctypes.byref(made))
@@ -139,7 +139,7 @@ class Gallery(Handle):
         made.report = ctypes.pointer(report)
         set_policy(made, liveness, liveness_limits)
         out = sized(_abi.fm_enrollment)
-        with shown(image) as photo, session._use() as working, self._use() as gallery:
+        with shown(image) as photo, use(session, "session") as working, self._use() as gallery:
             with _reported(report), not_live_told(out):
                 attempt("fm_gallery_enroll", gallery, working, text(id, "id"), photo, ctypes.byref(made),
                         ctypes.byref(out))
@@ -184,7 +184,7 @@ class Gallery(Handle):
         matches = (_abi.fm_match * _most(most))()
         count = ctypes.c_size_t()
         out = sized(_abi.fm_identification)
-        with shown(image) as photo, session._use() as working, self._use() as gallery, not_live_told(out):
+        with shown(image) as photo, use(session, "session") as working, self._use() as gallery, not_live_told(out):
             attempt("fm_identify", gallery, working, photo, ctypes.byref(made), matches, len(matches),
                     ctypes.byref(count), ctypes.byref(out))
         return read(Identification, out, matches=_matches(matches, 0, count.value))
@@ -210,7 +210,7 @@ class Gallery(Handle):
         """Is this photograph of the person with this id?"""
         made = verify_options(fmr, threshold, aligned, extrapolate, liveness, liveness_limits)
         out = sized(_abi.fm_verification)
-        with shown(image) as photo, session._use() as working, self._use() as gallery, not_live_told(out):
+        with shown(image) as photo, use(session, "session") as working, self._use() as gallery, not_live_told(out):
             attempt("fm_verify_identity", gallery, working, text(id, "id"), photo, ctypes.byref(made),
                     ctypes.byref(out))
         return read(Verification, out)
@@ -265,9 +265,6 @@ class Gallery(Handle):
                 made.key = keyed
             attempt(name, gallery, *where, ctypes.byref(made), ctypes.byref(out))
         return read(Transfer, out)
-
-    def __repr__(self) -> str:
-        return f"<Gallery{', closed' if self.closed else ''}>"
 
 
 @contextlib.contextmanager

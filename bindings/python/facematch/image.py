@@ -191,6 +191,8 @@ def shown(source: ImageLike) -> Iterator[Any]:
 @contextlib.contextmanager
 def all_shown(sources: Sequence[ImageLike]) -> Iterator[Any]:
     """An array of pointers to images, for one call."""
+    if isinstance(sources, (str, bytes)):
+        raise TypeError("several photographs are wanted, not one: put it into a list")
     with contextlib.ExitStack() as stack:
         pointers = [stack.enter_context(shown(source)) for source in sources]
         yield (ctypes.POINTER(_abi.fm_image) * len(pointers))(*pointers)

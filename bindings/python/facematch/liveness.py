@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _abi
 from ._convert import choice, options, read, sized
-from ._handle import ConfinedHandle, new
+from ._handle import ConfinedHandle, new, use
 from .enums import LivenessPolicy
 from .errors import attempt
 from .image import ImageLike, shown
@@ -52,7 +52,7 @@ class LivenessSequence(ConfinedHandle):
         if limits is not None:
             made.liveness = ctypes.pointer(limits._struct())
         out = new(_abi.fm_liveness_sequence)
-        with session._use() as working:
+        with use(session, "session") as working:
             attempt("fm_liveness_sequence_create", ctypes.byref(out), working, ctypes.byref(made))
         self._adopt(out)
 
@@ -60,7 +60,7 @@ class LivenessSequence(ConfinedHandle):
         """What this frame says alone, or why it does not count."""
         out = sized(_abi.fm_liveness_result)
         meant = None if face is None else ctypes.byref(face._struct())
-        with shown(image) as photo, session._use() as working, self._use() as sequence:
+        with shown(image) as photo, use(session, "session") as working, self._use() as sequence:
             attempt("fm_liveness_sequence_add", sequence, working, photo, meant, ctypes.byref(out))
         return read(LivenessResult, out)
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from . import _abi
 from ._convert import Floats, choice, floats, options, pointer, read, sized
-from ._handle import ConfinedHandle, new
+from ._handle import ConfinedHandle, new, use_optional
 from .enums import LivenessPolicy, Precision, Selection, Status
-from .errors import NotFoundError, RefusedError, attempt
+from .errors import InvalidArgumentError, NotFoundError, RefusedError, attempt
 from .image import Image, ImageLike, all_shown, shown
 from .liveness import LivenessLimits
 from .model import Model, not_live_told, verify_options
@@ -61,15 +61,17 @@ class Session(ConfinedHandle):
     _name = "session"
 
     def __init__(self, embedder: Model | None = None, detector: Model | None = None,
-                 liveness: Model | None = None, *, precision: Precision | str | None = None, threads: int | None = None, flip: bool = False,
-                 min_face_px: int | None = None, max_faces: int | None = None,
-                 selection: Selection | str | None = None, min_score: float | None = None) -> None:
+                 liveness: Model | None = None, *, precision: Precision | str | None = None,
+                 threads: int | None = None, flip: bool = False, min_face_px: int | None = None,
+                 max_faces: int | None = None, selection: Selection | str | None = None,
+                 min_score: float | None = None) -> None:
         made = options(_abi.fm_session_options, threads=threads, flip=flip, min_face_px=min_face_px,
-                       max_faces=max_faces, min_score=min_score,
+                       max_faces=max_faces, min_score=min_score or None,
                        precision=None if precision is None else choice(Precision, precision, "precision"),
                        selection=None if selection is None else choice(Selection, selection, "selection"))
         out = new(_abi.fm_session)
-        with used(embedder) as first, used(detector) as second, used(liveness) as third:
+        with use_optional(embedder, "model") as first, use_optional(detector, "model") as second, \
+                use_optional(liveness, "model") as third:
             if second is not None:
                 made.detector = second
             if third is not None:
@@ -152,16 +154,20 @@ class Session(ConfinedHandle):
             attempt("fm_liveness", session, photo, given(face), ctypes.byref(made), ctypes.byref(out))
         return read(LivenessResult, out)
 
-    def liveness_batch(self, images: Sequence[ImageLike],
-                       limits: LivenessLimits | None = None) -> list[LivenessResult | None]:
-        """One face of each of several frames, in shared forward passes; None where there is none."""
+    def liveness_batch(self, images: Sequence[ImageLike], limits: LivenessLimits | None = None,
+                       faces: Sequence[Face] | None = None) -> list[LivenessResult | None]:
+        """One face of each of several frames, in shared forward passes; None where there is none. `faces`, one for
+        each frame, are those that are meant."""
+        if faces is not None and len(faces) != len(images):
+            raise InvalidArgumentError(f"{len(faces)} faces for {len(images)} frames")
         made = (limits or LivenessLimits())._struct()
+        meant = None if faces is None else (_abi.fm_face * len(faces))(*[face._struct() for face in faces])
         out = (_abi.fm_liveness_result * len(images))()
         for one in out:
             one.struct_size = ctypes.sizeof(one)
         statuses = np.zeros(len(images), np.int32)
         with all_shown(images) as photos, self._use() as session:
-            attempt("fm_liveness_batch", session, photos, len(images), None, ctypes.byref(made), out,
+            attempt("fm_liveness_batch", session, photos, len(images), meant, ctypes.byref(made), out,
                     ctypes.sizeof(_abi.fm_liveness_result), pointer(statuses, ctypes.c_int32))
         return [read(LivenessResult, one) if status == Status.OK else None for one, status in zip(out, statuses)]
 
@@ -175,20 +181,6 @@ class Session(ConfinedHandle):
         with shown(a) as first, shown(b) as second, self._use() as session, not_live_told(out):
             attempt("fm_verify", session, first, second, ctypes.byref(made), ctypes.byref(out))
         return read(Verification, out)
-
-
-class used:
-    """The pointer of a handle or NULL, for one call."""
-
-    def __init__(self, handle: Any) -> None:
-        self._context = None if handle is None else handle._use()
-
-    def __enter__(self) -> Any:
-        return self._context.__enter__() if self._context else None
-
-    def __exit__(self, *error: Any) -> None:
-        if self._context:
-            self._context.__exit__(*error)
 
 
 def given(face: Face | None) -> Any:

@@ -9,13 +9,12 @@ from typing import Any, Callable, Iterator, Sequence, Union
 from . import _abi
 from ._callbacks import Caught
 from ._convert import choice, optional_text, options, path_bytes, read, sized, text
-from ._handle import ConfinedHandle, new
+from ._handle import ConfinedHandle, new, use, use_optional
 from .enums import FindingKind, FrameClass, Loss, Mining, Optimizer, Reduction, Role, Schedule
 from .errors import attempt
 from .image import ImageLike, shown
 from .model import Model
 from .results import Finding, TrainingStats, TrainingStep
-from .session import used
 
 OnStep = Callable[[TrainingStep], Union[bool, None]]
 """Is told of each step; stops by returning True."""
@@ -73,7 +72,7 @@ class Trainer(ConfinedHandle):
         listener = _finding_listener(self.findings, on_finding, self._caught)
         made.on_finding = listener
         out = new(_abi.fm_trainer)
-        with model._use() as embedder, used(detector) as finder, self._caught.raised():
+        with use(model, "model") as embedder, use_optional(detector, "model") as finder, self._caught.raised():
             if finder is not None:
                 made.detector = finder
             attempt("fm_trainer_create", ctypes.byref(out), embedder, ctypes.byref(made))
@@ -146,9 +145,6 @@ class Trainer(ConfinedHandle):
                        dataset=optional_text(dataset, "dataset"))
         with self._use() as trainer, self._caught.raised():
             attempt("fm_trainer_save", trainer, path_bytes(path), ctypes.byref(made))
-
-    def __repr__(self) -> str:
-        return f"<Trainer{', closed' if self.closed else ''}>"
 
 
 def _chosen(kind: Any, value: Any, name: str) -> int | None:

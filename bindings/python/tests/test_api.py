@@ -241,6 +241,39 @@ class Sessions(FakeCase):
             self.session.embed_aligned([draw(1)] * 4097)
 
 
+class TakenForSomethingElse(FakeCase):
+    """What a newcomer gets wrong is told, and not taken for something else."""
+
+    def test_wrong_kinds(self):
+        gallery = fm.Gallery(self.path("people.fmg"), self.embedder)
+        self.addCleanup(gallery.close)
+        for call, told in ((lambda: fm.Session("default.pt"), "a model is wanted, not a str"),
+                           (lambda: fm.Session(self.embedder, "mtcnn.pt"), "a model is wanted, not a str"),
+                           (lambda: fm.Trainer("default.pt"), "a model is wanted, not a str"),
+                           (lambda: fm.Gallery(self.path("a.fmg"), "default.pt"), "a model is wanted, not a str"),
+                           (lambda: gallery.identify(None, draw(1)), "a session is wanted, not a NoneType"),
+                           (lambda: fm.LivenessSequence(self.embedder), "a session is wanted, not a Model"),
+                           (lambda: self.session.embed_batch("a.jpg"), "put it into a list")):
+            with self.subTest(told), self.assertRaisesRegex(TypeError, told):
+                call()
+
+    def test_zero_is_not_the_default(self):
+        for call, name in ((lambda: self.session.verify(draw(1), draw(1), fmr=0), "fmr"),
+                           (lambda: fm.Trainer(self.embedder, epochs=0), "epochs"),
+                           (lambda: fm.Trainer(self.embedder, momentum=0.0), "momentum"),
+                           (lambda: fm.Image(draw(1), max_pixels=0), "max_pixels"),
+                           (lambda: self.session.check(draw(1), fm.Gate(min_size_px=0)), "min_size_px")):
+            with self.subTest(name), self.assertRaisesRegex(errors.InvalidArgumentError, f"^{name} is 0"):
+                call()
+        fm.Session(self.embedder, self.detector, min_score=0, flip=0).close()
+        fm.Trainer(self.embedder, seed=0, weight_decay=0, head_dim=0, fresh=False).close()
+        self.assertEqual(self.session.verify(draw(1), draw(1), threshold=0).threshold, 0)
+
+    def test_true_is_no_choice(self):
+        with self.assertRaisesRegex(errors.InvalidArgumentError, "liveness is True, none of off, report, require"):
+            self.session.verify(draw(1), draw(1), liveness=True)
+
+
 class Closing(FakeCase):
     def test_close(self):
         for made in (fm.Image(draw(1)), fake_model(manifest("calibrated")), fm.Session(self.embedder),
@@ -497,6 +530,10 @@ class Liveness(FakeCase):
         self.assertGreater(live.score, spoof.score)
         self.assertEqual(self.checking.liveness_batch([self.frame(255), draw(1, None), self.frame(0)]),
                          [live, None, spoof])
+        self.assertEqual(self.checking.liveness_batch([self.frame(255), self.frame(0)], faces=[live.face, live.face])[1],
+                         self.checking.liveness(self.frame(0), live.face))
+        with self.assertRaisesRegex(errors.InvalidArgumentError, "1 faces for 2 frames"):
+            self.checking.liveness_batch([self.frame(255), self.frame(0)], faces=[live.face])
         small = self.checking.liveness(self.frame(255), limits=fm.LivenessLimits(min_size_px=200))
         self.assertEqual((small.verdict, small.reason, small.limit),
                          (fm.LivenessVerdict.UNCERTAIN, fm.LivenessReason.TOO_SMALL, 200))
@@ -679,7 +716,7 @@ class Training(FakeCase):
             first.checkpoint(self.path("run.ckpt"))
             second.resume(self.path("run.ckpt"))
             second.epoch()
-            self.assertEqual(second.stats, whole.stats)
+            self.assertEqual(repr(second.stats), repr(whole.stats))  # NaN is not equal to itself
 
     def test_findings(self):
         told = []

@@ -199,6 +199,58 @@ class Parity(unittest.TestCase):
             self.same(evaluation.curve(32), [text for row in told["curve"] for text in row])
             self.assertEqual(evaluation.calibrate(), told["calibration"])
 
+    def same_result(self, got, wanted):
+        """Of one frame; None: no face."""
+        self.assertEqual(got is None, wanted is None)
+        if got is not None:
+            self.same_fields(got, wanted, but=("box",))
+            self.same(got.face.box, wanted["box"])
+
+    def test_liveness(self):
+        told = self.expected["liveness"]
+        if told is None:
+            self.skipTest("without minifasnet.pt")
+        net = real_model("minifasnet")
+        self.assertEqual(net.id, told["model"]["id"])
+        with fm.Session(self.embedder, self.detector, net) as session:
+            for frame in told["frames"]:
+                try:
+                    got = session.liveness(photo_path(frame["file"]))
+                except errors.NotFoundError:
+                    got = None
+                self.same_result(got, frame["result"])
+            batch = session.liveness_batch([photo_path(frame["file"]) for frame in told["batch"]])
+            for got, frame in zip(batch, told["batch"]):
+                self.same_result(got, frame["result"])
+            answer = session.verify(photo_path("obama.jpg"), photo_path("obama2.jpg"), liveness="report")
+            self.same_fields(answer.liveness, told["verify"])
+            with fm.LivenessSequence(session) as sequence:
+                for frame in told["sequence"]:
+                    self.same_result(sequence.add(session, photo_path(frame["file"])), frame["result"])
+                self.same_fields(sequence.result(), told["fusion"])
+
+    def test_training(self):
+        told, steps, stats = self.expected["training"], [], []
+        model = fm.Model(os.path.join(MODELS, told["file"]))
+        options = {name: float.fromhex(value) if isinstance(value, str) else value
+                   for name, value in told["options"].items()}
+        varied = fm.Augmentation(**{name: float.fromhex(text) for name, text in told["augmentation"].items()})
+        with fm.Trainer(model, detector=self.detector, augmentation=varied, **options) as trainer, \
+                tempfile.TemporaryDirectory() as folder:
+            for photo in told["photographs"]:
+                trainer.add(photo_path(photo["file"]), photo["person"])
+            stats.extend(trainer.run(steps.append))
+            trainer.save(os.path.join(folder, told["saved"]["file"]))
+            saved = fm.Model(os.path.join(folder, told["saved"]["file"]))
+        self.assertEqual(len(steps) + len(stats), len(told["run"]))
+        for got, wanted in zip(steps, (entry for entry in told["run"] if "step" in entry)):
+            self.same_fields(got, wanted)
+        for got, wanted in zip(stats, (entry for entry in told["run"] if "finished" in entry)):
+            self.same_fields(got, wanted)
+        self.assertEqual(saved.id, told["saved"]["id"])
+        with fm.Session(saved, self.detector) as session:
+            self.same(session.embed(photo_path("obama.jpg")), told["saved"]["embedding"])
+
 
 class Failures(unittest.TestCase):
     def test_text_of_libtorch(self):
