@@ -28,9 +28,10 @@ if [ ! -x "$folder/bin/go" ]; then
     empty=$(mktemp -d)
     trap 'rm -rf "$empty"' EXIT
     (cd "$empty" && echo "module empty" >go.mod && there mod download "$toolchain") || {
-        echo "Go $version is too old, and no other could be fetched: install Go 1.$least or newer." >&2
+        echo "$version is too old, and no other could be fetched: install Go 1.$least or newer." >&2
         exit 2
     }
+    rm -rf "$empty" # no trap comes to it behind exec
     chmod a+x "$folder"/pkg/tool/*/* "$folder/bin/gofmt" "$folder/bin/go"
 fi
 unset GOROOT
