@@ -212,6 +212,14 @@ const (
 	RoleValidation Role = C.FM_ROLE_VALIDATION // of people left out of training
 )
 
+// FrameClass is what a frame for training a liveness model shows; from 0 on, the model's class of that number.
+type FrameClass int32
+
+const (
+	FrameLive   FrameClass = C.FM_FRAME_LIVE
+	FrameAttack FrameClass = C.FM_FRAME_ATTACK // of any kind
+)
+
 // FindingKind is what is wrong with the data or the run of a training.
 type FindingKind int32
 

@@ -130,6 +130,23 @@ func (s *Session) LivenessBatch(ctx context.Context, frames []*Image, faces []Fa
 	return results, nil
 }
 
+// LivenessThresholds is what Liveness takes from a calibration, before that is in a model: live from the one on, an attack
+// below the other. Of the options, APCER and BPCER count.
+func LivenessThresholds(calibration string, options *LivenessOptions) (live, spoof float32, err error) {
+	var s scratch
+	defer s.done()
+	if err := checkLibrary(); err != nil {
+		return 0, 0, err
+	}
+	text, failure := s.text(calibration), noError()
+	if s.err != nil {
+		return 0, 0, s.err
+	}
+	var high, low C.float
+	err = answer(C.fm_liveness_thresholds(text, options.pinned(&s), &high, &low, &failure), &failure)
+	return float32(high), float32(low), err
+}
+
 // LivenessSequence is the frames of one person before one camera. It does one thing at a time.
 type LivenessSequence struct{ own confined }
 

@@ -187,6 +187,19 @@ func TestCalibrateLiveness(t *testing.T) {
 	if !strings.Contains(text, `"dataset": "drawn"`) {
 		t.Error(text)
 	}
+	_, _, err := facematch.LivenessThresholds(text, nil)
+	wants(t, err, facematch.ErrLimit, "0.05")
+	_, _, err = facematch.LivenessThresholds("{}", nil)
+	wants(t, err, facematch.ErrCorrupt, "")
+	scores, kinds := make([]float32, 100), make([]int32, 100) // live ones from 0.3 on, attacks up to 0.49
+	for i := range scores {
+		scores[i], kinds[i] = float32(i/2)/100+0.3*float32(1-i%2), int32(i%2)
+	}
+	text = must(facematch.CalibrateLiveness(scores, kinds, ""))
+	live, spoof, err := facematch.LivenessThresholds(text, nil)
+	if err != nil || !(0.45 < live && live < 0.5) || !(0.3 < spoof && spoof < 0.35) {
+		t.Error(live, spoof, err)
+	}
 	wants(t, failure(facematch.CalibrateLiveness([]float32{0.9}, []int32{0}, "")), facematch.ErrState, "")
 	wants(t, failure(facematch.CalibrateLiveness([]float32{0.9}, nil, "")), facematch.ErrInvalidArgument, "1 scores")
 }

@@ -30,7 +30,7 @@ type TrainerOptions struct {
 	Epochs               int     // default 30
 	StepsPerEpoch        int     // default: as many as show each photograph about once
 	Optimizer            Optimizer
-	LearningRate         float32 // default 0.001
+	LearningRate         float32 // default 0.001, of a liveness model 0.0001
 	Momentum             float32 // of SGD; default 0.9, negative: none
 	WeightDecay          float32
 	Schedule             Schedule
@@ -38,7 +38,7 @@ type TrainerOptions struct {
 	Patience             int      // epochs without a lower EER after which training ends; default: never
 	Fresh                bool     // draw all weights anew, for a model that is an architecture
 	HeadDim              int      // outputs of a new linear layer behind the network; default: none
-	Freeze               []string // names of layers that stay as they are; "all": the whole network
+	Freeze               []string // names of layers that stay as they are; "all": the whole network, see fm_trainer_options
 	Augmentation         Augmentation
 	Seed                 uint64
 	Device               string        // "cpu" (default) or "cuda:0"
@@ -80,6 +80,9 @@ type TrainingStats struct {
 	Loss, Active, PositiveDistance, NegativeDistance float64
 	LearningRate                                     float64
 	EER, BestEER, FirstEER                           float64 // on the people left out
+
+	// Of a liveness model, on the frames of the people left out; of others 0.
+	ValidationLoss, BestValidationLoss, FirstValidationLoss float64
 }
 
 // SaveOptions is what a saved model says about itself; see fm_trainer_save_options.
@@ -144,8 +147,9 @@ func (o *TrainerOptions) c(s *scratch) *C.fm_trainer_options {
 	return c
 }
 
-// NewTrainer begins to train a copy of an embedder's network. It keeps its models: they may be closed.
-func NewTrainer(embedder *Model, options *TrainerOptions) (*Trainer, error) {
+// NewTrainer begins to train a copy of the network of an embedder, or of a liveness model. It keeps its models: they may be
+// closed.
+func NewTrainer(model *Model, options *TrainerOptions) (*Trainer, error) {
 	var s scratch
 	defer s.done()
 	hear := &hearing{}
@@ -153,7 +157,7 @@ func NewTrainer(embedder *Model, options *TrainerOptions) (*Trainer, error) {
 	if options != nil {
 		detector, hear.told = options.Detector, options.OnFinding
 	}
-	taken, err := hold(embedder.handle(), detector.handle())
+	taken, err := hold(model.handle(), detector.handle())
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +169,7 @@ func NewTrainer(embedder *Model, options *TrainerOptions) (*Trainer, error) {
 	number := cgo.NewHandle(hear)
 	C.facematch_go_findings(given, C.uintptr_t(number))
 	var out *C.fm_trainer
-	if err := answer(C.fm_trainer_create(&out, embedder.c(), given, &failure), &failure); err != nil {
+	if err := answer(C.fm_trainer_create(&out, model.c(), given, &failure), &failure); err != nil {
 		number.Delete()
 		return nil, err
 	}
@@ -218,6 +222,20 @@ func (t *Trainer) Add(photo *Image, person, name string, role Role) error {
 	return t.call(func(trainer *C.fm_trainer, failure *C.fm_error) C.fm_status {
 		return C.fm_trainer_add_image(trainer, photo.c(), cperson, cname, C.fm_role(role), failure)
 	}, photo.handle())
+}
+
+// AddFrame takes a whole frame for a liveness model: what its networks look at around the face is kept. Shows is
+// FrameLive, FrameAttack or the number of one of the model's classes; the person is whose face it is, live or pictured.
+func (t *Trainer) AddFrame(frame *Image, shows FrameClass, person, name string, role Role) error {
+	var s scratch
+	defer s.done()
+	cperson, cname := s.text(person), s.text(name)
+	if s.err != nil {
+		return s.err
+	}
+	return t.call(func(trainer *C.fm_trainer, failure *C.fm_error) C.fm_status {
+		return C.fm_trainer_add_frame(trainer, frame.c(), C.fm_frame_class(shows), cperson, cname, C.fm_role(role), failure)
+	}, frame.handle())
 }
 
 // Check gives the photographs that seem to be of another person, by the network as it is now.
@@ -309,7 +327,8 @@ func trainingStatsOf(s *C.fm_training_stats) TrainingStats {
 		ValidationPhotographs: int(s.validation_photographs), BestEpoch: int(s.best_epoch), Loss: float64(s.loss),
 		Active: float64(s.active), PositiveDistance: float64(s.positive_distance),
 		NegativeDistance: float64(s.negative_distance), LearningRate: float64(s.learning_rate), EER: float64(s.eer),
-		BestEER: float64(s.best_eer), FirstEER: float64(s.first_eer),
+		BestEER: float64(s.best_eer), FirstEER: float64(s.first_eer), ValidationLoss: float64(s.validation_loss),
+		BestValidationLoss: float64(s.best_validation_loss), FirstValidationLoss: float64(s.first_validation_loss),
 	}
 }
 

@@ -133,6 +133,42 @@ func TestTrainingIsEnded(t *testing.T) {
 	}
 }
 
+func TestTrainingLiveness(t *testing.T) {
+	_, detector := fakeModels(t)
+	judge := closing(t, must(facematch.LoadModelBytes(fakeBytes(livenessManifest), nil)))
+	trainer := closing(t, must(facematch.NewTrainer(judge, &facematch.TrainerOptions{Detector: detector, Epochs: 2, Seed: 7,
+		Freeze: []string{"all"}, Optimizer: facematch.OptimizerSGD, LearningRate: 1e-6})))
+	for person := range 4 {
+		for i, blue := range []uint8{250, 30} {
+			role, shows := facematch.RoleTrain, facematch.FrameLive
+			if person >= 2 {
+				role = facematch.RoleValidation
+			}
+			if i == 1 {
+				shows = facematch.FrameAttack
+			}
+			if err := trainer.AddFrame(frame(t, blue), shows, fmt.Sprintf("p%d", person), "", role); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	wants(t, trainer.AddFrame(frame(t, 0), 99, "p0", "", facematch.RoleTrain), facematch.ErrInvalidArgument, "99")
+	wants(t, trainer.AddFrame(drawn(t, 1, false), 0, "p0", "", facematch.RoleTrain), facematch.ErrNotFound, "face")
+	wants(t, trainer.Add(frame(t, 0), "p0", "", facematch.RoleTrain), facematch.ErrInvalidArgument, "")
+	for stats, err := range trainer.Run(context.Background(), nil) {
+		if err != nil || !(stats.ValidationLoss > 0 && stats.FirstValidationLoss > 0) || stats.Photographs != 4 {
+			t.Fatal(stats, err)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "mine.pt")
+	if err := trainer.Save(path, nil); err != nil {
+		t.Fatal(err)
+	}
+	if info := must(closing(t, must(facematch.LoadModel(path, nil))).Info()); info.Kind != facematch.LivenessModel {
+		t.Errorf("the model is %+v", info)
+	}
+}
+
 func TestFindings(t *testing.T) {
 	var told []facematch.Finding
 	hear := func(o *facematch.TrainerOptions) {

@@ -9,7 +9,10 @@ command -v go >/dev/null || {
     echo "There is no Go. As root: apt-get install --no-install-recommends golang-go" >&2
     exit 2
 }
-version=$(GOTOOLCHAIN=local go env GOVERSION)
+there() { # that of the system, which need not know the caller's experiments
+    GOTOOLCHAIN=local GOEXPERIMENT='' go "$@"
+}
+version=$(there env GOVERSION)
 minor=${version#go1.}
 minor=${minor%%[!0-9]*}
 if [ "$minor" -ge "$least" ]; then
@@ -19,15 +22,16 @@ elif [ "$minor" -ge 21 ]; then # it fetches others itself
 fi
 
 # A Go before 1.21 takes the other for a module, whose programs may not be run.
-toolchain=golang.org/toolchain@v0.0.1-go$fetched.$(go env GOOS)-$(go env GOARCH)
-folder=$(go env GOMODCACHE)/$toolchain
+toolchain=golang.org/toolchain@v0.0.1-go$fetched.$(there env GOOS)-$(there env GOARCH)
+folder=$(there env GOMODCACHE)/$toolchain
 if [ ! -x "$folder/bin/go" ]; then
     empty=$(mktemp -d)
     trap 'rm -rf "$empty"' EXIT
-    (cd "$empty" && echo "module empty" >go.mod && go mod download "$toolchain") || {
-        echo "Go $version is too old, and no other could be fetched: install Go 1.$least or newer." >&2
+    (cd "$empty" && echo "module empty" >go.mod && there mod download "$toolchain") || {
+        echo "$version is too old, and no other could be fetched: install Go 1.$least or newer." >&2
         exit 2
     }
+    rm -rf "$empty" # no trap comes to it behind exec
     chmod a+x "$folder"/pkg/tool/*/* "$folder/bin/gofmt" "$folder/bin/go"
 fi
 unset GOROOT
