@@ -34,4 +34,32 @@ static inline void require(fm_status status, const fm_error *err)
     exit(2);
 }
 
+/* A file as it is. */
+typedef struct photo {
+    unsigned char *bytes;
+    size_t size;
+} photo;
+
+/* Ends the program where there is none. bytes: for free. */
+static inline photo read_photo(const char *path)
+{
+    photo p = {NULL, 0};
+    FILE *file = fopen(path, "rb");
+    long size = -1;
+    if (file && fseek(file, 0, SEEK_END) == 0)
+        size = ftell(file);
+    if (size > 0)
+        p.bytes = malloc((size_t)size);
+    if (p.bytes) {
+        rewind(file);
+        p.size = fread(p.bytes, 1, (size_t)size, file);
+    }
+    if (p.size == 0) {
+        fprintf(stderr, "%s: cannot be read\n", path);
+        exit(2);
+    }
+    fclose(file);
+    return p;
+}
+
 #endif

@@ -4,6 +4,7 @@
  *     bench_identify MODELS_FOLDER THREADS SECONDS PHOTO...
  *
  * The gallery has the first photograph's face alone. Prints one JSON object. */
+#include "bench.h"
 #include <facematch/facematch.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -15,55 +16,14 @@
 
 enum { MOST_THREADS = 64, MATCHES = 10 };
 
-typedef struct photo {
-    void *bytes;
-    size_t size;
-} photo;
-
 static struct {
     fm_model *embedder, *detector;
     fm_gallery *gallery;
     photo *photos;
     size_t photo_count;
-    double end;
+    double end_ms;
     atomic_long answered;
 } bench;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static void require(fm_status status, const fm_error *err)
-{
-    if (status == FM_OK)
-        return;
-    fprintf(stderr, "%s: %s\n", fm_status_name(status), err->message);
-    exit(2);
-}
-
-static photo read_photo(const char *path)
-{
-    photo p = {NULL, 0};
-    FILE *file = fopen(path, "rb");
-    long size = -1;
-    if (file && fseek(file, 0, SEEK_END) == 0)
-        size = ftell(file);
-    if (size > 0)
-        p.bytes = malloc((size_t)size);
-    if (p.bytes) {
-        rewind(file);
-        p.size = fread(p.bytes, 1, (size_t)size, file);
-    }
-    if (p.size == 0) {
-        fprintf(stderr, "%s: cannot be read\n", path);
-        exit(2);
-    }
-    fclose(file);
-    return p;
-}
 
 static fm_session *open_session(void)
 {
@@ -91,7 +51,7 @@ static void identify(fm_session *session, const photo *p)
 static void *work(void *first)
 {
     fm_session *session = open_session();
-    for (size_t i = *(size_t *)first; now() < bench.end; i++) {
+    for (size_t i = *(size_t *)first; now_ms() < bench.end_ms; i++) {
         identify(session, &bench.photos[i % bench.photo_count]);
         atomic_fetch_add(&bench.answered, 1);
     }
@@ -124,8 +84,8 @@ static void run(size_t threads, double seconds)
 {
     pthread_t running[MOST_THREADS];
     size_t first[MOST_THREADS];
-    double begin = now();
-    bench.end = begin + seconds;
+    double begin = now_ms(), taken;
+    bench.end_ms = begin + 1e3 * seconds;
     for (size_t i = 0; i < threads; i++) {
         first[i] = i;
         if (pthread_create(&running[i], NULL, work, &first[i]) != 0)
@@ -133,9 +93,10 @@ static void run(size_t threads, double seconds)
     }
     for (size_t i = 0; i < threads; i++)
         pthread_join(running[i], NULL);
+    taken = (now_ms() - begin) / 1e3;
     printf("{\"threads\": %zu, \"photographs\": %ld, \"seconds\": %.2f, \"per_second\": %.2f}\n",
-           threads, atomic_load(&bench.answered), now() - begin,
-           (double)atomic_load(&bench.answered) / (now() - begin));
+           threads, atomic_load(&bench.answered), taken,
+           (double)atomic_load(&bench.answered) / taken);
 }
 
 int main(int argc, char **argv)

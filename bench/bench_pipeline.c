@@ -14,32 +14,6 @@
 
 enum { BATCH = 32, BATCH_RUNS = 15, WARM_UP = 10, ROUNDS = 2, MAX_DIM = 65536 };
 
-typedef struct photo {
-    unsigned char *bytes;
-    size_t size;
-} photo;
-
-static photo read_photo(const char *path)
-{
-    photo p = {NULL, 0};
-    FILE *file = fopen(path, "rb");
-    long size = -1;
-    if (file && fseek(file, 0, SEEK_END) == 0)
-        size = ftell(file);
-    if (size > 0)
-        p.bytes = malloc((size_t)size);
-    if (p.bytes) {
-        rewind(file);
-        p.size = fread(p.bytes, 1, (size_t)size, file);
-    }
-    if (p.size == 0) {
-        fprintf(stderr, "%s: cannot be read\n", path);
-        exit(2);
-    }
-    fclose(file);
-    return p;
-}
-
 static int by_value(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
