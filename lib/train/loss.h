@@ -46,13 +46,11 @@ fm_status fmi_loss_triplet(const fmi_triplet_options *options, const float *x,
                            const int32_t *labels, size_t n, size_t dim, float *gradient,
                            fmi_loss_figures *figures, fm_error *err);
 
-/* softmax.c: mean cross entropy. logits, gradient float32[n][classes]; labels 0..classes-1. */
+/* softmax.c: mean cross entropy. logits, gradient float32[n][classes]; labels 0..classes-1. Of a
+ * liveness network also FMI_CLASS_ATTACK: any but `live`; one class alone is that of a sigmoid. */
+enum { FMI_CLASS_ATTACK = -1 };
 fm_status fmi_loss_softmax(const float *logits, const int32_t *labels, size_t n, size_t classes,
                            float *gradient, fmi_loss_figures *figures, fm_error *err);
-
-/* classes.c: mean cross entropy of a liveness network. logits, gradient float32[n][classes]; labels
- * 0..classes-1, or FMI_CLASS_ATTACK: any but `live`. One class alone is that of a sigmoid. */
-enum { FMI_CLASS_ATTACK = -1 };
 fm_status fmi_loss_liveness(const float *logits, const int32_t *labels, size_t n, size_t classes,
                             int32_t live, float *gradient, fmi_loss_figures *figures,
                             fm_error *err);

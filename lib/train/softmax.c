@@ -1,60 +1,101 @@
+/* Cross entropy of a softmax where the class is known, and for a liveness network of the sum over
+ * all classes but "live" where it is only known to be an attack. */
 #include "core/error.h"
 #include "train/loss.h"
 #include <math.h>
 #include <string.h>
 
-/* The largest of a row; ties: the lowest class. */
-static size_t largest(const float *row, size_t classes)
+enum { NO_CLASS = -1 };
+
+/* What goes for all rows. One class alone of a liveness network is that of a sigmoid, as if there
+ * were another with logit 0. */
+typedef struct task {
+    size_t n, classes;
+    int32_t live; /* NO_CLASS: people, not liveness */
+} task;
+
+typedef struct row {
+    const float *logits;
+    size_t classes;
+    int32_t label, live;
+} row;
+
+/* Is the class one that the label allows? `classes` stands for the other one of a sigmoid. */
+static bool allowed(const row *r, size_t k)
 {
-    size_t best = 0;
-    for (size_t k = 1; k < classes; k++)
-        if (row[k] > row[best])
-            best = k;
-    return best;
+    return r->label == FMI_CLASS_ATTACK ? k != (size_t)r->live : k == (size_t)r->label;
 }
 
-/* -log of the label's probability; the gradient of that, divided by n. The largest logit is taken
- * off first: exp overflows above 709. */
-static double loss_of_row(const float *row, size_t label, size_t classes, size_t top, size_t n,
-                          float *gradient)
+static double logit(const row *r, size_t k)
 {
-    double sum = 0, most = (double)row[top];
-    for (size_t k = 0; k < classes; k++)
-        sum += exp((double)row[k] - most);
+    return k < r->classes ? (double)r->logits[k] : 0;
+}
+
+/* -log of the probability of what the label allows; the gradient of that, divided by n. The largest
+ * logit, of ties the lowest class, is taken off first: exp overflows above 709. */
+static double loss_of_row(const row *r, size_t n, float *gradient, int64_t *wrong)
+{
+    size_t classes = r->classes == 1 && r->live != NO_CLASS ? 2 : r->classes, top = 0,
+           best = SIZE_MAX;
+    double sum = 0, own = 0;
     for (size_t k = 0; k < classes; k++) {
-        double p = exp((double)row[k] - most) / sum;
-        gradient[k] = (float)((p - (k == label)) / (double)n);
+        top = logit(r, k) > logit(r, top) ? k : top;
+        if (allowed(r, k) && (best == SIZE_MAX || logit(r, k) > logit(r, best)))
+            best = k;
     }
-    return log(sum) - ((double)row[label] - most);
+    for (size_t k = 0; k < classes; k++) {
+        sum += exp(logit(r, k) - logit(r, top));
+        own += allowed(r, k) ? exp(logit(r, k) - logit(r, best)) : 0;
+    }
+    for (size_t k = 0; k < r->classes; k++) {
+        double p = exp(logit(r, k) - logit(r, top)) / sum;
+        double q = allowed(r, k) ? exp(logit(r, k) - logit(r, best)) / own : 0;
+        gradient[k] = (float)((p - q) / (double)n);
+    }
+    *wrong += !allowed(r, top);
+    return log(sum) + logit(r, top) - log(own) - logit(r, best);
 }
 
-static fm_status check_labels(const int32_t *labels, size_t n, size_t classes, fm_error *err)
+static fm_status check_labels(const task *t, const int32_t *labels, fm_error *err)
 {
-    for (size_t i = 0; i < n; i++)
-        if (labels[i] < 0 || (size_t)labels[i] >= classes)
+    int32_t lowest = t->live == NO_CLASS ? 0 : FMI_CLASS_ATTACK;
+    for (size_t i = 0; i < t->n; i++)
+        if (labels[i] < lowest || labels[i] >= (int64_t)t->classes)
             return fmi_fail(err, FM_E_INVALID_ARGUMENT, "label %d is not one of %zu classes",
-                            (int)labels[i], classes);
+                            (int)labels[i], t->classes);
+    return FM_OK;
+}
+
+static fm_status cross_entropy(const task *t, const float *logits, const int32_t *labels,
+                               float *gradient, fmi_loss_figures *figures, fm_error *err)
+{
+    fm_status status = check_labels(t, labels, err);
+    double sum = 0;
+    if (status != FM_OK)
+        return status;
+    if (!fmi_loss_begin(figures, logits, t->n * t->classes)) {
+        memset(gradient, 0, t->n * t->classes * sizeof *gradient);
+        return FM_OK;
+    }
+    for (size_t i = 0; i < t->n; i++) {
+        const row r = {logits + i * t->classes, t->classes, labels[i], t->live};
+        sum += loss_of_row(&r, t->n, gradient + i * t->classes, &figures->active);
+    }
+    figures->mined = (int64_t)t->n;
+    figures->loss = t->n > 0 ? sum / (double)t->n : 0;
     return FM_OK;
 }
 
 fm_status fmi_loss_softmax(const float *logits, const int32_t *labels, size_t n, size_t classes,
                            float *gradient, fmi_loss_figures *figures, fm_error *err)
 {
-    fm_status status = check_labels(labels, n, classes, err);
-    double sum = 0;
-    if (status != FM_OK)
-        return status;
-    if (!fmi_loss_begin(figures, logits, n * classes)) {
-        memset(gradient, 0, n * classes * sizeof *gradient);
-        return FM_OK;
-    }
-    for (size_t i = 0; i < n; i++) {
-        const float *row = logits + i * classes;
-        size_t label = (size_t)labels[i], top = largest(row, classes);
-        sum += loss_of_row(row, label, classes, top, n, gradient + i * classes);
-        figures->active += top != label;
-    }
-    figures->mined = (int64_t)n;
-    figures->loss = n > 0 ? sum / (double)n : 0;
-    return FM_OK;
+    const task t = {n, classes, NO_CLASS};
+    return cross_entropy(&t, logits, labels, gradient, figures, err);
+}
+
+fm_status fmi_loss_liveness(const float *logits, const int32_t *labels, size_t n, size_t classes,
+                            int32_t live, float *gradient, fmi_loss_figures *figures, fm_error *err)
+{
+    const task t = {n, classes, live};
+    return cross_entropy(&t, logits, labels, gradient, figures, err);
 }
