@@ -14,6 +14,7 @@
 #include "helpers.h"
 #include "image/image.h"
 #include "train/trainer.h"
+#include "training.h"
 #include <facematch/facematch.h>
 #include <math.h>
 #include <stdio.h>
@@ -63,17 +64,10 @@ static const char *path_of(const char *name)
     return fm_test_path(paths[next++ % 4], sizeof paths[0], &folder, name);
 }
 
-static fm_model *load(const char *text)
-{
-    fm_model *model = NULL;
-    ok(fm_model_load_memory(&model, text, strlen(text), NULL, &err));
-    return model;
-}
-
 static int open_all(void **state)
 {
     (void)state;
-    detector = load(DETECTOR);
+    detector = fm_test_model(DETECTOR);
     return fm_test_folder_make(&folder);
 }
 
@@ -146,35 +140,13 @@ static fm_trainer_options usual(void)
     return options;
 }
 
-static fm_status try_create(fm_trainer **out, const char *text, const fm_trainer_options *options)
-{
-    fm_model *model = load(text);
-    fm_status status = fm_trainer_create(out, model, options, &err);
-    fm_model_free(model);
-    return status;
-}
-
 static fm_trainer *with_people(const char *text, const fm_trainer_options *options)
 {
     fm_trainer *trainer = NULL;
-    ok(try_create(&trainer, text, options));
+    ok(fm_test_trainer(&trainer, text, options, &err));
     add_people(trainer, 0, PEOPLE, FM_ROLE_TRAIN);
     add_people(trainer, 100, LEFT_OUT, FM_ROLE_VALIDATION);
     return trainer;
-}
-
-static fm_training_stats stats_of(const fm_trainer *trainer)
-{
-    fm_training_stats stats = {.struct_size = sizeof stats};
-    ok(fm_trainer_stats(trainer, &stats, &err));
-    return stats;
-}
-
-static fm_training_stats run(fm_trainer *trainer)
-{
-    while (!stats_of(trainer).finished)
-        ok(fm_trainer_epoch(trainer, NULL, NULL, &err));
-    return stats_of(trainer);
 }
 
 static void save(fm_trainer *trainer, const char *name)
@@ -239,13 +211,13 @@ static void test_green_is_learned(void **state)
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         fm_trainer_options options = usual();
         fm_trainer *trainer = with_people(texts[i], &options);
-        fm_training_stats stats = stats_of(trainer);
+        fm_training_stats stats = fm_test_stats(trainer);
         assert_true(isnan(stats.eer) && isnan(stats.validation_loss));
         assert_int_equal(stats.people, PEOPLE);
         assert_int_equal(stats.photographs, PEOPLE * EACH);
         assert_int_equal(stats.validation_people, LEFT_OUT);
         assert_int_equal(stats.validation_photographs, LEFT_OUT * EACH);
-        stats = run(trainer);
+        stats = fm_test_train(trainer);
         print_message("EER %.3f, then %.3f in epoch %d; loss %.3f, then %.3f\n", stats.first_eer,
                       stats.best_eer, stats.best_epoch, stats.first_validation_loss,
                       stats.best_validation_loss);
@@ -267,8 +239,8 @@ static void test_figures_are_those_of_the_model(void **state)
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         fm_trainer_options options = usual();
         fm_trainer *trainer = with_people(texts[i], &options);
-        fm_training_stats stats = run(trainer);
-        fm_model *before = load(texts[i]), *after;
+        fm_training_stats stats = fm_test_train(trainer);
+        fm_model *before = fm_test_model(texts[i]), *after;
         judged was = judge(before), is;
         save(trainer, "mine.pt");
         after = load_saved("mine.pt");
@@ -290,7 +262,7 @@ static void test_saved_model(void **state)
 {
     fm_trainer_options options = usual();
     fm_trainer *trainer = with_people(TWO, &options);
-    fm_model *model, *first = load(TWO);
+    fm_model *model, *first = fm_test_model(TWO);
     fm_model_info info = {.struct_size = sizeof info};
     const fmi_liveness_net *nets;
     (void)state;
@@ -343,10 +315,10 @@ static void test_frozen_layers(void **state)
     fm_trainer_free(trainer);
     options.freeze = none;
     trainer = NULL;
-    fm_assert_status(try_create(&trainer, TWO, &options), FM_E_INVALID_ARGUMENT, &err);
+    fm_assert_status(fm_test_trainer(&trainer, TWO, &options, &err), FM_E_INVALID_ARGUMENT, &err);
     options.freeze = both;
     options.freeze_count = 2;
-    fm_assert_status(try_create(&trainer, TWO, &options), FM_E_INVALID_ARGUMENT, &err);
+    fm_assert_status(fm_test_trainer(&trainer, TWO, &options, &err), FM_E_INVALID_ARGUMENT, &err);
     assert_null(trainer);
     options.freeze = all; /* but for the last layer, which is the only one here */
     options.freeze_count = 1;
@@ -375,7 +347,7 @@ static void test_resume(void **state)
     options.augmentation.flip = 0.5f;
     options.augmentation.brightness = 0.1f;
     first = with_people(TWO, &options);
-    run(first);
+    fm_test_train(first);
     save(first, "whole.pt");
     fm_trainer_free(first);
     first = with_people(TWO, &options);
@@ -384,10 +356,11 @@ static void test_resume(void **state)
     ok(fm_trainer_checkpoint(first, path_of("run"), &err));
     second = with_people(TWO, &options);
     ok(fm_trainer_resume(second, path_of("run"), &err));
-    assert_float_equal(stats_of(second).validation_loss, stats_of(first).validation_loss, 0);
-    assert_float_equal(stats_of(second).best_validation_loss, stats_of(first).best_validation_loss,
+    assert_float_equal(fm_test_stats(second).validation_loss, fm_test_stats(first).validation_loss,
                        0);
-    run(second);
+    assert_float_equal(fm_test_stats(second).best_validation_loss,
+                       fm_test_stats(first).best_validation_loss, 0);
+    fm_test_train(second);
     save(second, "resumed.pt");
     read_file("whole.pt", whole, sizeof whole, &length[0]);
     read_file("resumed.pt", resumed, sizeof resumed, &length[1]);
@@ -395,7 +368,7 @@ static void test_resume(void **state)
     assert_memory_equal(whole, resumed, length[0]);
     fm_trainer_free(second);
     /* a frame that shows something else */
-    ok(try_create(&second, TWO, &options));
+    ok(fm_test_trainer(&second, TWO, &options, &err));
     add_people(second, 0, PEOPLE - 1, FM_ROLE_TRAIN);
     for (uint32_t k = 0; k < EACH; k++)
         ok(add(second, PEOPLE - 1, k,
@@ -416,7 +389,7 @@ static void expect_refused(const char *text, const fm_trainer_options *options, 
                            const char *part)
 {
     fm_trainer *trainer = NULL;
-    fm_assert_status(try_create(&trainer, text, options), want, &err);
+    fm_assert_status(fm_test_trainer(&trainer, text, options, &err), want, &err);
     fm_assert_message(&err, part);
     assert_null(trainer);
 }
@@ -451,7 +424,7 @@ static void test_frames_that_are_needed(void **state)
     fm_trainer_options options = usual();
     fm_trainer *trainer = NULL;
     (void)state;
-    ok(try_create(&trainer, TWO, &options));
+    ok(fm_test_trainer(&trainer, TWO, &options, &err));
     expect_no_epoch(trainer, FM_E_STATE, "live face");
     ok(add(trainer, 1, 0, FM_FRAME_LIVE, FM_ROLE_TRAIN));
     expect_no_epoch(trainer, FM_E_STATE, "no attack among the frames to train on");
@@ -464,7 +437,7 @@ static void test_frames_that_are_needed(void **state)
     ok(fm_trainer_epoch(trainer, NULL, NULL, &err));
     fm_assert_status(add(trainer, 3, 0, FM_FRAME_LIVE, FM_ROLE_TRAIN), FM_E_STATE, &err);
     fm_trainer_free(trainer);
-    ok(try_create(&trainer, TWO, &options));
+    ok(fm_test_trainer(&trainer, TWO, &options, &err));
     add_people(trainer, 0, 2, FM_ROLE_TRAIN);
     add_people(trainer, 1, 1, FM_ROLE_VALIDATION);
     expect_no_epoch(trainer, FM_E_TRAINING, "person 1");
@@ -542,7 +515,7 @@ static void test_without_memory(void **state)
     fm_trainer_options options = usual();
     fm_trainer_save_options again;
     fm_trainer *trainer = NULL, *other = NULL;
-    fm_model *model = load(TWO);
+    fm_model *model = fm_test_model(TWO);
     fm_image *image = frame_of(1, 0, true);
     (void)state;
     options.steps_per_epoch = 1;
@@ -560,7 +533,7 @@ static void test_without_memory(void **state)
         ok(add(one, 2, 0, FM_FRAME_LIVE, FM_ROLE_VALIDATION));
         ok(add(one, 2, 1, FM_FRAME_ATTACK, FM_ROLE_VALIDATION));
     }
-    assert_int_equal(stats_of(trainer).photographs, 2);
+    assert_int_equal(fm_test_stats(trainer).photographs, 2);
     UNTIL_ENOUGH(fm_trainer_epoch(trainer, NULL, NULL, &err));
     UNTIL_ENOUGH(fm_trainer_epoch(trainer, NULL, NULL, &err));
     UNTIL_ENOUGH(fm_trainer_checkpoint(trainer, path_of("run"), &err));

@@ -12,6 +12,7 @@
 #include "helpers.h"
 #include "image/image.h"
 #include "train/trainer.h"
+#include "training.h"
 #include <facematch/facematch.h>
 #include <math.h>
 #include <stdio.h>
@@ -165,26 +166,11 @@ static fm_trainer_options usual(void)
     return options;
 }
 
-static fm_model *load(const char *text)
-{
-    fm_model *model = NULL;
-    ok(fm_model_load_memory(&model, text, strlen(text), NULL, &err));
-    return model;
-}
-
-static fm_status try_create(fm_trainer **out, const char *text, const fm_trainer_options *options)
-{
-    fm_model *model = load(text);
-    fm_status status = fm_trainer_create(out, model, options, &err);
-    fm_model_free(model);
-    return status;
-}
-
 static fm_trainer *create(const char *text, const fm_trainer_options *options)
 {
     fm_trainer *trainer = NULL;
     memset(&told, 0, sizeof told);
-    ok(try_create(&trainer, text, options));
+    ok(fm_test_trainer(&trainer, text, options, &err));
     return trainer;
 }
 
@@ -196,25 +182,11 @@ static fm_trainer *with_people(const char *text, const fm_trainer_options *optio
     return trainer;
 }
 
-static fm_training_stats stats_of(const fm_trainer *trainer)
-{
-    fm_training_stats stats = {.struct_size = sizeof stats};
-    ok(fm_trainer_stats(trainer, &stats, &err));
-    return stats;
-}
-
-static fm_training_stats run(fm_trainer *trainer)
-{
-    while (!stats_of(trainer).finished)
-        ok(fm_trainer_epoch(trainer, NULL, NULL, &err));
-    return stats_of(trainer);
-}
-
 static void expect_refused(const char *text, const fm_trainer_options *options, fm_status want,
                            const char *part)
 {
     fm_trainer *trainer = NULL;
-    fm_assert_status(try_create(&trainer, text, options), want, &err);
+    fm_assert_status(fm_test_trainer(&trainer, text, options, &err), want, &err);
     fm_assert_message(&err, part);
     assert_null(trainer);
 }
@@ -225,7 +197,7 @@ static void test_triplets_tell_strangers_apart(void **state)
 {
     fm_trainer_options options = usual();
     fm_trainer *trainer = with_people(PLAIN, &options);
-    fm_training_stats stats = stats_of(trainer);
+    fm_training_stats stats = fm_test_stats(trainer);
     (void)state;
     assert_int_equal(stats.epoch, 0);
     assert_int_equal(stats.people, PEOPLE);
@@ -234,7 +206,7 @@ static void test_triplets_tell_strangers_apart(void **state)
     assert_int_equal(stats.validation_photographs, LEFT_OUT * EACH);
     assert_int_equal(stats.steps, 10);
     assert_true(isnan(stats.loss) && isnan(stats.eer) && isnan(stats.first_eer));
-    stats = run(trainer);
+    stats = fm_test_train(trainer);
     print_message("triplet: EER %.3f, then %.3f in epoch %d; loss %.3f\n", stats.first_eer,
                   stats.best_eer, stats.best_epoch, stats.loss);
     assert_true(stats.first_eer > 0.1);
@@ -265,7 +237,7 @@ static void test_every_loss_and_miner_learns(void **state)
         options.mining = rows[i].mining;
         options.learning_rate = rows[i].rate;
         trainer = with_people(PLAIN, &options);
-        stats = run(trainer);
+        stats = fm_test_train(trainer);
         print_message("loss %d, mining %d: EER %.3f, then %.3f; loss %.3f, active %.3f\n",
                       (int)rows[i].loss, (int)rows[i].mining, stats.first_eer, stats.best_eer,
                       stats.loss, stats.active);
@@ -286,7 +258,7 @@ static void test_head_on_a_frozen_network(void **state)
     options.head_dim = 10;
     options.learning_rate = 0.05f;
     trainer = with_people(PLAIN, &options);
-    stats = run(trainer);
+    stats = fm_test_train(trainer);
     print_message("head: EER %.3f, then %.3f\n", stats.first_eer, stats.best_eer);
     assert_true(stats.best_eer < 0.8 * stats.first_eer);
     fm_trainer_free(trainer);
@@ -297,7 +269,7 @@ static double plain_eer(const char *text)
 {
     fm_evaluation *evaluation = NULL;
     fm_evaluation_report report = {.struct_size = sizeof report};
-    fm_model *model = load(text);
+    fm_model *model = fm_test_model(text);
     fm_session *session = NULL;
     enum { N = LEFT_OUT * EACH };
     static float x[N][64];
@@ -341,7 +313,7 @@ static void test_learned_metric_begins_as_the_plain_distance(void **state)
         options.learning_rate = 0.2f;
         options.weight_decay = 0.001f;
         trainer = with_people(texts[i], &options);
-        stats = run(trainer);
+        stats = fm_test_train(trainer);
         print_message("siamese on frozen: EER %.4f, then %.4f\n", stats.first_eer, stats.best_eer);
         assert_true(fabs(stats.first_eer - plain_eer(texts[i])) < 0.003);
         assert_true(stats.best_eer <= stats.first_eer);
@@ -413,7 +385,7 @@ static fm_trainer_options options_of(const kind *k)
 
 static void assert_same_run(const fm_trainer *a, const fm_trainer *b)
 {
-    fm_training_stats left = stats_of(a), right = stats_of(b);
+    fm_training_stats left = fm_test_stats(a), right = fm_test_stats(b);
     assert_int_equal(a->last.size, b->last.size);
     assert_memory_equal(a->last.bytes, b->last.bytes, a->last.size);
     assert_int_equal(a->best.size, b->best.size);
@@ -443,7 +415,7 @@ static void test_killed_run_goes_on_to_the_same_weights(void **state)
     for (size_t i = 0; i < KINDS; i++) {
         fm_trainer_options options = options_of(&kinds[i]);
         fm_trainer *whole = with_people(kinds[i].text, &options), *killed = NULL, *next;
-        run(whole);
+        fm_test_train(whole);
         for (int32_t step = 3; step < 24; step += 7) { /* killed within the epoch of that step */
             int32_t left = step;
             next = with_people(kinds[i].text, &options);
@@ -451,7 +423,7 @@ static void test_killed_run_goes_on_to_the_same_weights(void **state)
                 ok(fm_trainer_resume(next, path_of("run"), &err));
             fm_trainer_free(killed);
             killed = next;
-            left -= stats_of(killed).epoch * 4;
+            left -= fm_test_stats(killed).epoch * 4;
             while (left >= 4) {
                 ok(fm_trainer_epoch(killed, NULL, NULL, &err));
                 left -= 4;
@@ -462,7 +434,7 @@ static void test_killed_run_goes_on_to_the_same_weights(void **state)
         next = with_people(kinds[i].text, &options);
         ok(fm_trainer_resume(next, path_of("run"), &err));
         assert_same_run(next, killed);
-        run(next);
+        fm_test_train(next);
         assert_same_run(next, whole);
         assert_same_files(next, whole);
         fm_trainer_free(next);
@@ -522,7 +494,7 @@ static void test_resume_says_what_differs(void **state)
     fm_assert_status(fm_trainer_resume(other, path_of("run"), &err), FM_E_STATE, &err);
     fm_assert_message(&err, "other photographs");
     fm_assert_status(fm_trainer_resume(other, path_of("none"), &err), FM_E_NOT_FOUND, &err);
-    run(other); /* as if nothing had been tried */
+    fm_test_train(other); /* as if nothing had been tried */
     fm_trainer_free(other);
     other = with_people(PLAIN, &changed);
     ok(fm_trainer_resume(other, path_of("run"), &err));
@@ -571,7 +543,7 @@ static void test_patience_ends_a_run(void **state)
     options.patience = 2;
     options.schedule = FM_SCHEDULE_CONSTANT;
     trainer = with_people(PLAIN, &options);
-    stats = run(trainer);
+    stats = fm_test_train(trainer);
     assert_true(stats.epoch < 1000);
     assert_int_equal(stats.epoch, stats.best_epoch + 2);
     fm_trainer_free(trainer);
@@ -707,7 +679,7 @@ static void test_single_photographs_and_idle_epochs_are_told(void **state)
     trainer = with_people(PLAIN, &options);
     ok(add(trainer, 50, 0, FM_ROLE_TRAIN));
     ok(add(trainer, 150, 0, FM_ROLE_VALIDATION)); /* left out: makes comparisons with others */
-    run(trainer);
+    fm_test_train(trainer);
     assert_int_equal(told.count[FM_FINDING_SINGLE], 1);
     assert_int_equal(told.count[FM_FINDING_NO_ACTIVE], 1);
     assert_int_equal(told.fatal, 0);
@@ -724,7 +696,7 @@ static void test_wrong_labels_are_told(void **state)
     options.epochs = 12;
     trainer = with_people(PLAIN, &options);
     ok(add_as(trainer, 4, EACH, "person 7", FM_ROLE_TRAIN));
-    run(trainer);
+    fm_test_train(trainer);
     ok(fm_trainer_check(trainer, &suspects, &err));
     print_message("%zu suspects; %s\n", suspects, told.message);
     assert_int_equal(told.count[FM_FINDING_WRONG_LABEL], suspects);
@@ -783,7 +755,7 @@ static void test_too_few_photographs_are_refused(void **state)
     ok(add(trainer, 0, 0, FM_ROLE_TRAIN));
     ok(add(trainer, 1, 0, FM_ROLE_TRAIN));
     ok(fm_trainer_epoch(trainer, NULL, NULL, &err));
-    assert_true(isnan(stats_of(trainer).eer));
+    assert_true(isnan(fm_test_stats(trainer).eer));
     fm_trainer_free(trainer);
 }
 
@@ -883,7 +855,7 @@ static void test_saved_model_is_the_best_epoch(void **state)
         options.learning_rate = i == 0 ? 1 : 0.3f;
         options.schedule = FM_SCHEDULE_CONSTANT; /* so that the last epoch is not the best */
         trainer = with_people(kinds[i].text, &options);
-        stats = run(trainer);
+        stats = fm_test_train(trainer);
         model = saved(trainer, "mine.pt", &to);
         ok(fm_model_describe(model, &info, &err));
         assert_int_equal(info.metric, metrics[i]);
@@ -969,7 +941,7 @@ static fm_image *photograph(uint32_t person, int with_face)
 static void test_faces_are_found_in_photographs(void **state)
 {
     fm_trainer_options options = usual();
-    fm_model *detector = load(DETECTOR), *embedder = load(PLAIN);
+    fm_model *detector = fm_test_model(DETECTOR), *embedder = fm_test_model(PLAIN);
     fm_trainer *trainer;
     (void)state;
     options.aligned = 0;
@@ -994,8 +966,8 @@ static void test_faces_are_found_in_photographs(void **state)
     fm_assert_status(fm_trainer_add_image(trainer, blank, "9", NULL, FM_ROLE_TRAIN, &err),
                      FM_E_NOT_FOUND, &err);
     fm_image_free(blank);
-    assert_int_equal(stats_of(trainer).people, 2);
-    assert_int_equal(stats_of(trainer).photographs, 4);
+    assert_int_equal(fm_test_stats(trainer).people, 2);
+    assert_int_equal(fm_test_stats(trainer).photographs, 4);
     ok(fm_trainer_epoch(trainer, NULL, NULL, &err));
     fm_trainer_free(trainer);
 }
@@ -1009,8 +981,8 @@ static void test_many_people(void **state)
     for (int k = 0; k < 2; k++)
         for (uint64_t p = 0; p < 300; p++)
             ok(add(trainer, p, (uint64_t)k, FM_ROLE_TRAIN));
-    assert_int_equal(stats_of(trainer).people, 300);
-    assert_int_equal(stats_of(trainer).photographs, 600);
+    assert_int_equal(fm_test_stats(trainer).people, 300);
+    assert_int_equal(fm_test_stats(trainer).photographs, 600);
     ok(fm_trainer_epoch(trainer, NULL, NULL, &err));
     fm_trainer_free(trainer);
 }
@@ -1023,7 +995,7 @@ static fm_status attempt(const kind *k, fm_trainer **out)
     fm_status status;
     options.steps_per_epoch = 1;
     memset(&told, 0, sizeof told);
-    status = try_create(out, k->text, &options);
+    status = fm_test_trainer(out, k->text, &options, &err);
     return status;
 }
 
@@ -1047,7 +1019,7 @@ static void test_trainer_without_memory(void **state)
     for (size_t i = 0; i < KINDS; i++) {
         fm_trainer_options options = options_of(&kinds[i]);
         fm_trainer *trainer = NULL, *smooth = NULL;
-        fm_model *model = load(kinds[i].text);
+        fm_model *model = fm_test_model(kinds[i].text);
         fm_image *image = face_of(200, 0);
         size_t suspects;
         options.steps_per_epoch = 1;
