@@ -217,8 +217,8 @@ class Training(Case):
         others = self.path("others")
         training.write_people(others, 3, 4, first=50)
         self.assertEqual(left_out("--validation", others)[0], 3)
-        self.refused("fewer than two", "--arch", self.arch, "--data", self.people, "--leave-out",
-                     "11", "--out", self.path("none.pt"))
+        self.refused("fewer than two", "--arch", self.arch, "--data", self.people, *QUICK,
+                     "--leave-out", "11", "--out", self.path("none.pt"))
 
     def test_report(self):
         page = self.path("curves.html")
