@@ -1,6 +1,5 @@
 #include "csv.h"
 
-#include <errno.h>
 #include <facematch/facematch.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -45,11 +44,8 @@ static bool read_titles(csv *c, size_t least, const char *expected)
 bool csv_open(csv *c, const char *path, size_t least, const char *expected)
 {
     *c = (csv){.path = path, .file = fopen(path, "r")};
-    if (!c->file) {
-        out_error(NULL, errno == ENOENT ? FM_E_NOT_FOUND : FM_E_IO, "%s: %s", path,
-                  strerror(errno));
-        return false;
-    }
+    if (!c->file)
+        return out_cannot_read(path);
     bool ok = read_titles(c, least, expected);
     if (!ok)
         csv_close(c);

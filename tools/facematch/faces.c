@@ -1,6 +1,5 @@
 #include "faces.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,12 +33,6 @@ size_t faces_add(faces *f, char *path, int32_t person)
     return f->count++;
 }
 
-static bool cannot_read(const char *path)
-{
-    out_error(NULL, errno == ENOENT ? FM_E_NOT_FOUND : FM_E_IO, "%s: %s", path, strerror(errno));
-    return false;
-}
-
 static int by_bytes(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
@@ -54,7 +47,7 @@ static bool read_person(faces *f, const char *folder, const char *name)
 {
     names pictures = {0};
     char *path = out_format("%s/%s", folder, name);
-    bool ok = walk_folder(path, WALK_PICTURES, &pictures) || cannot_read(path);
+    bool ok = walk_folder(path, WALK_PICTURES, &pictures) || out_cannot_read(path);
     for (size_t i = 0; i < pictures.count; i++)
         faces_add(f, out_format("%s/%s", path, pictures.items[i]), faces_person(f, name));
     names_free(&pictures);
@@ -65,7 +58,7 @@ static bool read_person(faces *f, const char *folder, const char *name)
 bool faces_read_folder(faces *f, const char *folder, const names *only)
 {
     names people = {0};
-    bool ok = walk_folder(folder, WALK_FOLDERS, &people) || cannot_read(folder);
+    bool ok = walk_folder(folder, WALK_FOLDERS, &people) || out_cannot_read(folder);
     for (size_t i = 0; i < people.count && ok; i++)
         if (!only || is_among(only, people.items[i]))
             ok = read_person(f, folder, people.items[i]);
@@ -83,7 +76,7 @@ bool faces_read_names(const char *path, names *out)
     char *line = NULL;
     size_t room = 0;
     if (!file)
-        return cannot_read(path);
+        return out_cannot_read(path);
     while (getline(&line, &room, file) >= 0) {
         line[strcspn(line, "\r\n")] = '\0';
         if (line[0])

@@ -153,6 +153,12 @@ void out_error(const char *image, fm_status status, const char *format, ...)
     free(text);
 }
 
+bool out_cannot_read(const char *path)
+{
+    out_error(NULL, errno == ENOENT ? FM_E_NOT_FOUND : FM_E_IO, "%s: %s", path, strerror(errno));
+    return false;
+}
+
 const char *out_place(const char *uri)
 {
     static char place[1024];

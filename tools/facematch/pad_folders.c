@@ -1,15 +1,8 @@
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "output.h"
 #include "pad.h"
-
-static bool cannot_read(const char *path)
-{
-    out_error(NULL, errno == ENOENT ? FM_E_NOT_FOUND : FM_E_IO, "%s: %s", path, strerror(errno));
-    return false;
-}
 
 /* A folder of live faces, or of attacks; -1: of neither, which is reported. */
 static int32_t kind_of(pad_set *p, const char *folder, const char *name)
@@ -32,7 +25,7 @@ static int32_t kind_of(pad_set *p, const char *folder, const char *name)
 static bool read_pictures(pad_set *p, const char *folder, int32_t kind, const char *person)
 {
     names pictures = {0};
-    bool ok = walk_folder(folder, WALK_PICTURES, &pictures) || cannot_read(folder);
+    bool ok = walk_folder(folder, WALK_PICTURES, &pictures) || out_cannot_read(folder);
     for (size_t i = 0; i < pictures.count && ok; i++) {
         const char *name = pictures.items[i];
         int32_t who = person ? pad_number_of(&p->people, person) : pad_person_of(p, name);
@@ -55,7 +48,7 @@ static bool read_kind(pad_set *p, const char *folder, const char *name)
     char *path = out_format("%s/%s", folder, name);
     names people = {0};
     int32_t kind = kind_of(p, folder, name);
-    bool ok = kind >= 0 && (walk_folder(path, WALK_FOLDERS, &people) || cannot_read(path)) &&
+    bool ok = kind >= 0 && (walk_folder(path, WALK_FOLDERS, &people) || out_cannot_read(path)) &&
               read_pictures(p, path, kind, NULL);
     for (size_t i = 0; i < people.count && ok; i++) {
         char *inside = out_format("%s/%s", path, people.items[i]);
@@ -72,7 +65,7 @@ bool pad_read_folders(pad_set *p, const char *folder)
     names kinds = {0};
     names_add(&p->kinds, out_format("live"));
     p->with_people = true;
-    bool ok = walk_folder(folder, WALK_FOLDERS, &kinds) || cannot_read(folder);
+    bool ok = walk_folder(folder, WALK_FOLDERS, &kinds) || out_cannot_read(folder);
     for (size_t i = 0; i < kinds.count && ok; i++)
         ok = read_kind(p, folder, kinds.items[i]);
     names_free(&kinds);

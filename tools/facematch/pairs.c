@@ -153,11 +153,8 @@ bool pairs_read(const char *path, pairs_list *out)
     size_t read = 0;
     long per_fold = 0;
     *out = (pairs_list){0};
-    if (!r.file) {
-        out_error(NULL, errno == ENOENT ? FM_E_NOT_FOUND : FM_E_IO, "%s: %s", path,
-                  strerror(errno));
-        return false;
-    }
+    if (!r.file)
+        return out_cannot_read(path);
     bool ok = read_header(&r, out, &per_fold) && read_pairs(&r, out, &mentions, &read);
     if (ok) {
         index_photos(out, mentions);

@@ -1,5 +1,4 @@
 #include <ctype.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,12 +22,6 @@ typedef struct list_lines {
     list_line *items;
     size_t count, room;
 } list_lines;
-
-static bool cannot_read(const char *path)
-{
-    out_error(NULL, errno == ENOENT ? FM_E_NOT_FOUND : FM_E_IO, "%s: %s", path, strerror(errno));
-    return false;
-}
 
 static void keep_line(list_lines *lines, const char *person, const char *path, size_t number)
 {
@@ -71,7 +64,7 @@ static bool read_lines(const char *path, list_lines *lines)
     size_t room = 0, number = 0;
     bool ok = true;
     if (!file)
-        return cannot_read(path);
+        return out_cannot_read(path);
     while (ok && getline(&line, &room, file) >= 0) {
         number++;
         const char *first = line + strspn(line, " \t\r\n");
@@ -85,7 +78,7 @@ static bool read_lines(const char *path, list_lines *lines)
                       number);
     }
     if (ok && ferror(file))
-        ok = cannot_read(path);
+        ok = out_cannot_read(path);
     free(line);
     fclose(file);
     return ok;
