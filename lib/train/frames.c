@@ -128,16 +128,11 @@ static fm_status add_net(measure *m, fm_trainer *t, size_t net, double *loss, fm
 static fm_status find_eer(const measure *m, double *eer, fm_error *err)
 {
     fm_evaluation *evaluation = NULL;
-    fm_evaluation_report report;
     fm_status status = fm_evaluation_new(&evaluation, NULL, err);
     if (status == FM_OK)
         status = fmi_evaluation_append(evaluation, m->scores, m->live, NULL, NULL, m->n, err);
     if (status == FM_OK)
-        status = fmi_evaluation_sort(evaluation, err);
-    if (status == FM_OK)
-        status = fmi_evaluation_eer(evaluation, &report, err);
-    if (status == FM_OK)
-        *eer = report.eer;
+        status = fmi_validate_eer(evaluation, eer, err);
     fm_evaluation_free(evaluation);
     return status;
 }

@@ -159,6 +159,8 @@ typedef struct fmi_validation {
     double loss; /* of a liveness model; else NaN */
     bool alike;  /* their embeddings are all the same */
 } fmi_validation;
+/* validate.c: of what was compared, which is sorted by it; *eer untouched on failure */
+fm_status fmi_validate_eer(fm_evaluation *evaluation, double *eer, fm_error *err);
 /* validate.c */
 fm_status fmi_validate_figures(fm_trainer *trainer, fmi_validation *out, fm_error *err);
 

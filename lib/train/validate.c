@@ -121,10 +121,20 @@ fm_status fmi_validate(fm_trainer *t, bool with_people, fm_evaluation **out, boo
     return status;
 }
 
+fm_status fmi_validate_eer(fm_evaluation *evaluation, double *eer, fm_error *err)
+{
+    fm_evaluation_report report;
+    fm_status status = fmi_evaluation_sort(evaluation, err);
+    if (status == FM_OK)
+        status = fmi_evaluation_eer(evaluation, &report, err);
+    if (status == FM_OK)
+        *eer = report.eer;
+    return status;
+}
+
 fm_status fmi_validate_figures(fm_trainer *t, fmi_validation *out, fm_error *err)
 {
     fm_evaluation *evaluation = NULL;
-    fm_evaluation_report report;
     fm_status status;
     *out = (fmi_validation){NAN, NAN, false};
     if (t->photographs.count_of[1] == 0)
@@ -133,11 +143,7 @@ fm_status fmi_validate_figures(fm_trainer *t, fmi_validation *out, fm_error *err
         return fmi_frames_measure(t, out, err);
     status = fmi_validate(t, false, &evaluation, &out->alike, err);
     if (status == FM_OK)
-        status = fmi_evaluation_sort(evaluation, err);
-    if (status == FM_OK)
-        status = fmi_evaluation_eer(evaluation, &report, err);
-    if (status == FM_OK)
-        out->eer = report.eer;
+        status = fmi_validate_eer(evaluation, &out->eer, err);
     fm_evaluation_free(evaluation);
     return status;
 }
