@@ -11,13 +11,15 @@ YES, NO, ERROR = 0, 1, 2
 
 
 class ProgramCase(unittest.TestCase):
+    TIMEOUT_S = 300
+
     def start(self, *args, **more):
         environment = dict(os.environ, FACEMATCH_MODELS=MODELS)
         return subprocess.Popen([PROGRAM, *args], env=environment, **more)
 
     def run_program(self, *args, **more):
         process = self.start(*args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)
-        out, err = process.communicate(timeout=300)
+        out, err = process.communicate(timeout=self.TIMEOUT_S)
         self.out, self.err = out.decode(), err.decode(errors="replace")
         self.assertNotIn("terminate called", self.err)
         self.assertNotIn("frame #", self.err)

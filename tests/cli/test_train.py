@@ -19,14 +19,15 @@ import time
 import unittest
 
 import training
+from program import ERROR, NO, PROGRAM, YES, ProgramCase
 
-PROGRAM = os.path.abspath(os.environ.get("FACEMATCH_BIN", "build/bin/facematch"))
 ORL = os.path.join(os.environ.get("FACEMATCH_DATA", "../shared/data"), "orl")
-YES, NO, ERROR = 0, 1, 2
 QUICK = ("--aligned", "--threads", "1", "--people", "4", "--photographs", "3")
 
 
-class Case(unittest.TestCase):
+class Case(ProgramCase):
+    TIMEOUT_S = 120
+
     @classmethod
     def setUpClass(cls):
         place = tempfile.TemporaryDirectory(prefix="facematch-train-")
@@ -45,20 +46,8 @@ class Case(unittest.TestCase):
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def run_program(self, *args):
-        done = subprocess.run([PROGRAM, *args], capture_output=True, text=True, timeout=120,
-                              cwd=self.folder, check=False)
-        self.out, self.err = done.stdout, done.stderr
-        self.assertNotIn("terminate called", self.err)
-        return done.returncode
-
-    def expect(self, status, *args):
-        got = self.run_program(*args)
-        self.assertEqual(got, status, f"facematch {args}\n{self.out}\n{self.err}")
-        return self.out
-
-    def results(self, status, *args):
-        return [json.loads(line) for line in self.expect(status, *args, "--json").splitlines()]
+    def start(self, *args, **more):
+        return super().start(*args, cwd=self.folder, **more)
 
     def train(self, *args, out="m.pt", data=None, status=YES):
         """A run; its epochs, findings and last object."""
@@ -237,7 +226,7 @@ class Training(Case):
 class Resume(Case):
     RUN = ("--epochs", "8", "--steps", "6", "--seed", "5")
 
-    def start(self, folder, *args):
+    def begin(self, folder, *args):
         os.makedirs(self.path(folder), exist_ok=True)
         place = self.path(folder)
         return subprocess.Popen(
@@ -257,16 +246,16 @@ class Resume(Case):
 
     def test_killed_at_any_moment(self):
         began = time.monotonic()
-        whole, _ = self.finish(self.start("whole"))
+        whole, _ = self.finish(self.begin("whole"))
         duration, kills = time.monotonic() - began, 0
         for _ in range(4):
-            process = self.start("killed")
+            process = self.begin("killed")
             time.sleep(random.uniform(0.3, 0.95) * duration)
             process.send_signal(signal.SIGKILL)
             out, _ = process.communicate()
             kills += '"out"' not in out
         self.assertGreater(kills, 0)
-        told, _ = self.finish(self.start("killed", "--force"))
+        told, _ = self.finish(self.begin("killed", "--force"))
         self.assertEqual(self.bytes_of("killed"), self.bytes_of("whole"))
         self.assertEqual(told[-1]["eer"], whole[-1]["eer"])
         with open(self.path("killed/r.json"), encoding="utf-8") as file:
@@ -276,7 +265,7 @@ class Resume(Case):
                          [o["loss"] for o in whole if "epoch" in o])
 
     def test_interrupted(self):
-        process = self.start("stopped")
+        process = self.begin("stopped")
         for line in process.stdout:
             if json.loads(line).get("epoch") == 2:
                 process.send_signal(signal.SIGINT)
@@ -285,10 +274,10 @@ class Resume(Case):
         self.assertEqual(told[-1]["error"], "FM_E_CANCELED")
         self.assertIn("the same command with --resume goes on", err)
         self.assertFalse(os.path.exists(self.path("stopped/m.pt")))
-        told, err = self.finish(self.start("stopped"))
+        told, err = self.finish(self.begin("stopped"))
         self.assertIn("goes on after epoch", err)
         self.assertEqual(told[-1]["epochs"], 8)
-        self.finish(self.start("whole"))
+        self.finish(self.begin("whole"))
         self.assertEqual(self.bytes_of("stopped"), self.bytes_of("whole"))
 
     def test_other_data_or_options(self):

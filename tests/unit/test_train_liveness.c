@@ -497,19 +497,6 @@ static void test_loss(void **state)
 
 /* ---- without memory ---- */
 
-#define UNTIL_ENOUGH(call)                                                                         \
-    do {                                                                                           \
-        fm_status status_ = FM_E_NO_MEMORY;                                                        \
-        for (long k_ = 0; status_ != FM_OK; k_++) {                                                \
-            fmi_memory_fail_after(k_);                                                             \
-            status_ = call;                                                                        \
-            fmi_memory_fail_after(-1);                                                             \
-            if (status_ != FM_OK)                                                                  \
-                fm_assert_status(status_, FM_E_NO_MEMORY, &err);                                   \
-            assert_true(k_ < 5000);                                                                \
-        }                                                                                          \
-    } while (0)
-
 static void test_without_memory(void **state)
 {
     fm_trainer_options options = usual();

@@ -992,25 +992,10 @@ static void test_many_people(void **state)
 static fm_status attempt(const kind *k, fm_trainer **out)
 {
     fm_trainer_options options = options_of(k);
-    fm_status status;
     options.steps_per_epoch = 1;
     memset(&told, 0, sizeof told);
-    status = fm_test_trainer(out, k->text, &options, &err);
-    return status;
+    return fm_test_trainer(out, k->text, &options, &err);
 }
-
-#define UNTIL_ENOUGH(call)                                                                         \
-    do {                                                                                           \
-        fm_status status_ = FM_E_NO_MEMORY;                                                        \
-        for (long k_ = 0; status_ != FM_OK; k_++) {                                                \
-            fmi_memory_fail_after(k_);                                                             \
-            status_ = call;                                                                        \
-            fmi_memory_fail_after(-1);                                                             \
-            if (status_ != FM_OK)                                                                  \
-                fm_assert_status(status_, FM_E_NO_MEMORY, &err);                                   \
-            assert_true(k_ < 5000);                                                                \
-        }                                                                                          \
-    } while (0)
 
 static void test_trainer_without_memory(void **state)
 {
