@@ -1134,7 +1134,6 @@ static void test_gallery_created_by_many_at_once(void **state)
         assert_true(WIFEXITED(status));
         assert_int_equal(WEXITSTATUS(status), 0);
     }
-    files_are(1);
     gallery = open_gallery();
     for (uint32_t i = 0; i < PROCESSES; i++) {
         char id[16];
@@ -1142,6 +1141,7 @@ static void test_gallery_created_by_many_at_once(void **state)
         assert_string_equal(who(gallery, i), id);
     }
     fm_gallery_close(gallery);
+    files_are(1); /* only now: SQLite's log stays if the last two close at the same moment */
 }
 
 static void test_gallery_keeps_what_a_killed_process_added(void **state)
