@@ -102,6 +102,7 @@ static fm_status try_open(fm_gallery **out, const fm_model *with, const fm_galle
     fm_gallery_options_init(&options, sizeof options);
     options.mode = mode;
     options.key = under;
+    options.timeout_ms = 600000; /* several processes at once, however slow the machine is */
     return fm_gallery_open(out, path, with, &options, &err);
 }
 
