@@ -55,10 +55,13 @@ def packages():
     return glob.glob(venv + "/lib/python3*/site-packages")[0]
 
 
-def free_port():
-    """Below those that the system hands out, so that a server that was killed gets its own back."""
+def free_port(others):
+    """Below those that the system hands out, so that a server that was killed gets its own back; and
+    none of the others, which no server may listen on yet."""
     while True:
         port = random.randrange(15000, 32000)
+        if port in others:
+            continue
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
@@ -104,7 +107,9 @@ class Servers:
     def __init__(self, count, settings=()):
         installed = packages()
         self.settings, self.password = SETTINGS + tuple(settings), secrets.token_hex(16)
-        self.processes, self.ports = [None] * count, [free_port() for _ in range(count)]
+        self.processes, self.ports = [None] * count, []
+        for _ in range(count):
+            self.ports.append(free_port(self.ports))
         self.folder = tempfile.mkdtemp(prefix="facematch-postgres-")
         try:
             self._own(installed)
@@ -202,8 +207,10 @@ class Servers:
 
     def pause(self, i):
         """It keeps its connections and says nothing, as behind a broken network."""
-        self.processes[i].send_signal(signal.SIGSTOP)  # no new ones while we look
-        workers = children(self.processes[i].pid)
+        main = self.processes[i].pid
+        signal_all([main], signal.SIGSTOP)  # no new ones while we look
+        wait_for(f"server {i} stops", lambda: (stat(main) or "T")[0] in "TZ")
+        workers = children(main)
         signal_all(workers, signal.SIGSTOP)
         return workers
 
@@ -230,7 +237,7 @@ class Servers:
     def add_replica(self, of):
         """A further server, that follows another; returns its number."""
         i = len(self.ports)
-        self.ports.append(free_port())
+        self.ports.append(free_port(self.ports))
         self.processes.append(None)
         self._run(*self.prefix, self.bin + "pg_basebackup", "-d", self.uri(of, "admin", "postgres"),
                   "-D", self._data(i), "-R", "-c", "fast", "--no-sync")

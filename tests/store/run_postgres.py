@@ -17,7 +17,7 @@ import threading
 import time
 import unittest
 
-from postgres_servers import Servers, Unavailable, packages
+from postgres_servers import Servers, Unavailable, packages, wait_for
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from c_structs import abi  # noqa: E402
@@ -191,6 +191,13 @@ class Writer:
 class Killed(Case):
     """Servers that are killed while people are enrolled."""
 
+    @staticmethod
+    def sessions(uri):
+        """How many clients its main database has, which must be on the first server."""
+        name = uri.rpartition("/")[2]
+        return servers.psql(0, "SELECT count(*) FROM pg_stat_activity WHERE backend_type ="
+                               f" 'client backend' AND datname = '{name}'")
+
     def enrol_and_kill(self, uri, victims):
         writer, dice = Writer(uri), random.Random(1)
         try:
@@ -202,6 +209,7 @@ class Killed(Case):
             writer.wait_for(len(writer.stored) + 1)
         finally:
             writer.close()
+        wait_for("the server ends what the writer began", lambda: self.sessions(uri) == "0")
         found = self.run_program(program("store_writer"), "check", uri).split("\n")
         found = [line for line in found if line]
         self.assertEqual(set(writer.stored) - set(found), set(), "were stored and are gone")
