@@ -95,8 +95,8 @@ static void sql(const fm_gallery *gallery, const char *text)
 /* The connection of the handle ends, as when the server is stopped. */
 static void cut(const fm_gallery *gallery)
 {
-    char text[96];
-    snprintf(text, sizeof text, "SELECT pg_terminate_backend(%d, 5000)",
+    char text[128]; /* as long as it takes: the calls that follow are to find it ended */
+    snprintf(text, sizeof text, "DO $$ BEGIN ASSERT pg_terminate_backend(%d, 600000); END $$",
              PQbackendPID(((const fmi_pg *)gallery->store)->conn));
     sql(gallery, text);
 }
