@@ -348,7 +348,7 @@ class Replica(Case):
             gallery.add("p0", vector_of(0))
             number = servers.add_replica(0)
             try:
-                with Gallery(uri.replace(str(servers.ports[0]), str(servers.ports[number])),
+                with Gallery(servers.uri(number, database=uri.rpartition("/")[2]),
                              READ_ONLY) as replica:
                     self.follow(gallery, replica)
             finally:
