@@ -73,16 +73,28 @@ static void search_and_change(fm_gallery *gallery)
     (void)status;
 }
 
+static char folder[64];
+
+static void remove_folder(void)
+{
+    rmdir(folder);
+}
+
 static const char *file_name(void)
 {
-    static char name[64];
-    snprintf(name, sizeof name, "%s/facematch-fuzz-%ld.fmg", fm_test_place(), (long)getpid());
+    static char name[96];
+    if (!folder[0]) {
+        if (fm_test_make_folder(folder, sizeof folder, "fuzz") != 0)
+            abort();
+        atexit(remove_folder);
+        snprintf(name, sizeof name, "%s/people.fmg", folder);
+    }
     return name;
 }
 
 static void remove_files(void)
 {
-    char name[80];
+    char name[128];
     static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
         snprintf(name, sizeof name, "%s%s", file_name(), suffixes[i]);

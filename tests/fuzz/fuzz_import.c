@@ -15,7 +15,8 @@
 
 enum { DIM = 4, PAGE = 16 };
 
-static char gallery_name[64], file_name[64], second_name[64];
+static char folder[64], gallery_name[96], file_name[96], second_name[96];
+static fm_gallery *gallery;
 
 static fm_model *embedder(void)
 {
@@ -32,11 +33,11 @@ static fm_model *embedder(void)
 
 static void name_files(void)
 {
-    const char *folder = fm_test_place();
-    long pid = (long)getpid();
-    snprintf(gallery_name, sizeof gallery_name, "%s/facematch-fuzz-%ld.fmg", folder, pid);
-    snprintf(file_name, sizeof file_name, "%s/facematch-fuzz-%ld.jsonl", folder, pid);
-    snprintf(second_name, sizeof second_name, "%s/facematch-fuzz-%ld.2.jsonl", folder, pid);
+    if (fm_test_make_folder(folder, sizeof folder, "fuzz") != 0)
+        abort();
+    snprintf(gallery_name, sizeof gallery_name, "%s/people.fmg", folder);
+    snprintf(file_name, sizeof file_name, "%s/people.jsonl", folder);
+    snprintf(second_name, sizeof second_name, "%s/again.jsonl", folder);
 }
 
 static void write_file(const uint8_t *data, size_t size)
@@ -46,36 +47,35 @@ static void write_file(const uint8_t *data, size_t size)
         abort();
 }
 
-static fm_gallery *open_gallery(void)
+static void open_gallery(void)
 {
-    fm_gallery *gallery = NULL;
     if (fm_gallery_open(&gallery, gallery_name, embedder(), NULL, NULL) != FM_OK)
         abort();
-    return gallery;
 }
 
 static void remove_files(void)
 {
+    fm_gallery_close(gallery); /* and with it SQLite's log */
     unlink(gallery_name);
     unlink(file_name);
     unlink(second_name);
+    rmdir(folder);
 }
 
-static void count(fm_gallery *gallery, size_t *identities, size_t *templates)
+static void count(size_t *identities, size_t *templates)
 {
     if (fm_gallery_count(gallery, identities, templates, NULL) != FM_OK)
         abort();
 }
 
-static fm_status import(fm_gallery *gallery, const char *path, fm_existing existing,
-                        fm_transfer *out)
+static fm_status import(const char *path, fm_existing existing, fm_transfer *out)
 {
     fm_transfer_options options = {.struct_size = sizeof options, .on_existing = existing};
     out->struct_size = sizeof *out;
     return fm_gallery_import(gallery, path, &options, out, NULL);
 }
 
-static void empty(fm_gallery *gallery)
+static void empty(void)
 {
     static fm_identity page[PAGE];
     size_t found = PAGE;
@@ -89,22 +89,22 @@ static void empty(fm_gallery *gallery)
 }
 
 /* What was taken goes out and comes in again. */
-static void move_on(fm_gallery *gallery, const fm_transfer *taken)
+static void move_on(const fm_transfer *taken)
 {
     fm_transfer out = {.struct_size = sizeof out}, in;
     if (fm_gallery_export(gallery, second_name, NULL, &out, NULL) != FM_OK ||
         out.identities != taken->identities || out.templates != taken->templates)
         abort();
-    if (out.identities > 0 && import(gallery, second_name, 0, &in) != FM_E_EXISTS)
+    if (out.identities > 0 && import(second_name, 0, &in) != FM_E_EXISTS)
         abort();
-    if (import(gallery, second_name, FM_EXISTING_SKIP, &in) != FM_OK ||
-        in.skipped != out.identities || in.templates != 0)
+    if (import(second_name, FM_EXISTING_SKIP, &in) != FM_OK || in.skipped != out.identities ||
+        in.templates != 0)
         abort();
-    empty(gallery);
-    if (import(gallery, second_name, 0, &in) != FM_OK || in.identities != out.identities ||
+    empty();
+    if (import(second_name, 0, &in) != FM_OK || in.identities != out.identities ||
         in.templates != out.templates || in.bytes != out.bytes)
         abort();
-    empty(gallery);
+    empty();
 }
 
 /* The reader of JSON alone: what it takes, it walks through. */
@@ -132,20 +132,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static fm_gallery *gallery;
     fm_transfer taken = {.templates = -1};
     size_t identities, templates;
     if (!gallery) {
         name_files();
-        gallery = open_gallery();
+        open_gallery();
         atexit(remove_files);
     }
     walk(data, size);
     write_file(data, size);
-    if (import(gallery, file_name, 0, &taken) == FM_OK) {
-        move_on(gallery, &taken);
+    if (import(file_name, 0, &taken) == FM_OK) {
+        move_on(&taken);
     } else {
-        count(gallery, &identities, &templates);
+        count(&identities, &templates);
         if (identities != 0 || templates != 0 || taken.templates != -1)
             abort();
     }

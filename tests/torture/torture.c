@@ -105,8 +105,7 @@ void torture_who(fm_gallery *gallery, const float *vector, char out[FM_ID_MAX + 
 
 void torture_folder_make(torture_folder *folder)
 {
-    snprintf(folder->path, sizeof folder->path, "%s/facematch-torture-XXXXXX", fm_test_place());
-    CHECK(mkdtemp(folder->path), "no folder");
+    CHECK(fm_test_make_folder(folder->path, sizeof folder->path, "torture") == 0, "no folder");
     snprintf(folder->gallery, sizeof folder->gallery, "%s/people.fmg", folder->path);
 }
 

@@ -47,9 +47,7 @@ void fm_assert_message(const fm_error *err, const char *part)
 
 int fm_test_folder_make(fm_test_folder *folder)
 {
-    int length =
-        snprintf(folder->path, sizeof folder->path, "%s/facematch-test-XXXXXX", fm_test_place());
-    return length > 0 && (size_t)length < sizeof folder->path && mkdtemp(folder->path) ? 0 : -1;
+    return fm_test_make_folder(folder->path, sizeof folder->path, "test");
 }
 
 static size_t for_each_file(const fm_test_folder *folder, int (*visit)(const char *path))
