@@ -732,7 +732,7 @@ static void test_learner_survives_a_lack_of_memory(void **state)
 
 static int set_up(void **state)
 {
-    char arguments[128], path[128];
+    char arguments[256], path[256];
     (void)state;
     torch = fmi_backend_get();
     if (fm_test_folder_make(&folder) != 0)
