@@ -2,6 +2,10 @@
 
 #include "backend/torch/nodes.h"
 
+extern "C" {
+#include "core/memory.h"
+}
+
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <algorithm>
@@ -258,23 +262,34 @@ at::Tensor make_output(const memory::desc &form, bool dense)
 
 } // namespace
 
+Spaces::Space::Space(size_t size)
+    : size_(size), bytes_(c10::GetAllocator(c10::kCPU)->allocate(size))
+{
+}
+
+Spaces::Space::~Space()
+{
+    if (size_ > 0)
+        fmi_wipe(bytes_.get(), size_);
+}
+
 Spaces::Space Spaces::take(size_t size)
 {
     std::unique_lock<std::mutex> lock(mutex_);
     if (!idle_.empty()) {
         Space last = std::move(idle_.back());
         idle_.pop_back();
-        if (last.size >= size)
+        if (last.size() >= size)
             return last;
     }
     lock.unlock();
-    return {size, c10::GetAllocator(c10::kCPU)->allocate(size)};
+    return Space(size);
 }
 
 void Spaces::give_back(Space space)
 {
     std::lock_guard<std::mutex> lock(mutex_);
-    if (space.size <= MOST_KEPT)
+    if (space.size() <= MOST_KEPT)
         idle_.push_back(std::move(space));
 }
 
@@ -294,7 +309,7 @@ std::vector<at::Tensor> Chain::run(const std::vector<at::Tensor> &inputs)
         to.push_back(address_of(outputs.back()));
     }
     Spaces::Space space = spaces_.take(ready->plan.space());
-    ready->plan.run(from, to, space.bytes.get());
+    ready->plan.run(from, to, space.bytes());
     spaces_.give_back(std::move(space));
     return outputs;
 }

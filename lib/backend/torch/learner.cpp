@@ -32,8 +32,8 @@ at::Tensor borrow(const fmi_learner &learner, const float *in, at::IntArrayRef s
 
 void give(float *out, const at::Tensor &tensor)
 {
-    at::Tensor host = tensor.detach().to(at::kCPU, at::kFloat).contiguous();
-    std::memcpy(out, host.data_ptr(), host.numel() * sizeof(float));
+    const Wiped host(tensor.detach().to(at::kCPU, at::kFloat).contiguous());
+    std::memcpy(out, host.get().data_ptr(), host.get().numel() * sizeof(float));
 }
 
 at::Tensor compute_features(fmi_learner &learner, size_t part, const at::Tensor &x)
@@ -99,8 +99,8 @@ void backward(fmi_learner &learner, const float *features_gradient, const float 
 
 void forget_pass(fmi_learner &learner)
 {
-    learner.features.reset();
     learner.logits.reset();
+    const Wiped features(std::move(learner.features));
     if (learner.input.defined())
         learner.input.detach().zero_(); // faces
     learner.input.reset();
@@ -146,7 +146,8 @@ fm_status learner_run(fmi_learner *learner, size_t part, const float *in, const 
         Threads cores(learner->threads);
         set_training(*learner, false);
         at::Tensor x = borrow(*learner, in, at::IntArrayRef(shape, 4));
-        give(out, compute_features(*learner, part, x));
+        const Wiped features(compute_features(*learner, part, x));
+        give(out, features.get());
         return FM_OK;
     });
 }

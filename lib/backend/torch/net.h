@@ -5,6 +5,10 @@
 #include "backend/backend.h"
 #include "backend/torch/guard.h"
 
+extern "C" {
+#include "core/memory.h"
+}
+
 #include <ATen/ATen.h>
 #include <algorithm>
 #include <caffe2/serialize/read_adapter_interface.h>
@@ -84,6 +88,34 @@ inline at::Tensor expect_tensor(const c10::IValue &value, size_t count)
     }
     return value.toTensor();
 }
+
+// A face, or what was computed of one: wiped when it goes, unless somebody else has it still, the
+// network or the caller, who lent the memory. In the processor's memory; a device's is not reached.
+class Wiped
+{
+  public:
+    explicit Wiped(at::Tensor tensor, const void *lent = nullptr)
+        : tensor_(std::move(tensor)), lent_(lent)
+    {
+    }
+    ~Wiped()
+    {
+        if (tensor_.use_count() == 1 && tensor_.is_cpu() && tensor_.has_storage() &&
+            tensor_.storage().use_count() == 1 && tensor_.data_ptr() != lent_ &&
+            tensor_.is_non_overlapping_and_dense())
+            fmi_wipe(tensor_.data_ptr(), tensor_.nbytes());
+    }
+    Wiped(const Wiped &) = delete;
+    Wiped &operator=(const Wiped &) = delete;
+    const at::Tensor &get() const
+    {
+        return tensor_;
+    }
+
+  private:
+    at::Tensor tensor_;
+    const void *lent_;
+};
 
 } // namespace fm
 

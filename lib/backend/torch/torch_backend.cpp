@@ -215,9 +215,10 @@ fm_status run(fmi_part *part, int32_t threads, const float *in, const int64_t sh
 {
     return guarded(err, Mode::run, FM_E_BACKEND, [&] {
         Threads cores(threads);
-        c10::IValue value = part->module.forward({make_input(part->config, in, shape)});
-        at::Tensor result = expect_tensor(value, out_len).to(at::kFloat).contiguous();
-        std::memcpy(out, result.data_ptr(), out_len * sizeof(float));
+        const Wiped x(make_input(part->config, in, shape), in);
+        const Wiped y(expect_tensor(part->module.forward({x.get()}), out_len));
+        const Wiped result(y.get().to(at::kFloat).contiguous());
+        std::memcpy(out, result.get().data_ptr(), out_len * sizeof(float));
         return FM_OK;
     });
 }
