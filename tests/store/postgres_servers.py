@@ -34,7 +34,8 @@ NOBODY = 65534
 PATIENCE_S = 60
 # Servers are killed here, machines are not: what a process has written survives without fsync.
 SETTINGS = ("fsync=off", "full_page_writes=off", "max_connections=60", "shared_buffers=64MB",
-            "unix_socket_directories=", "listen_addresses=127.0.0.1", "log_min_messages=warning")
+            "unix_socket_directories=", "listen_addresses=127.0.0.1", "log_min_messages=warning",
+            "dynamic_shared_memory_type=mmap")  # in its folder: what is killed leaves none behind
 
 
 class Unavailable(Exception):
