@@ -33,7 +33,7 @@ const (
 	ErrPermission      Status = C.FM_E_PERMISSION
 	ErrExists          Status = C.FM_E_EXISTS
 	ErrBusy            Status = C.FM_E_BUSY
-	ErrRefused         Status = C.FM_E_REFUSED // by the enrolment gate
+	ErrRefused         Status = C.FM_E_REFUSED // by the enrolment gate, or as unfit to train on
 	ErrTraining        Status = C.FM_E_TRAINING
 	ErrNotLive         Status = C.FM_E_NOT_LIVE
 )

@@ -41,11 +41,12 @@ type TrainerOptions struct {
 	Freeze               []string // names of layers that stay as they are; "all": the whole network, see fm_trainer_options
 	Augmentation         Augmentation
 	Seed                 uint64
-	Device               string        // "cpu" (default) or "cuda:0"
-	Threads              int           // cores that one step may use; default 1
-	Aligned              bool          // photographs are crops already
-	Detector             *Model        // finds the faces unless they are aligned
-	OnFinding            func(Finding) // is told what is wrong with data or run; must not use the trainer
+	Device               string           // "cpu" (default) or "cuda:0"
+	Threads              int              // cores that one step may use; default 1
+	Aligned              bool             // photographs are crops already
+	Detector             *Model           // finds the faces unless they are aligned
+	Limits               *LivenessOptions // its Min... say which frames of a liveness model are fit
+	OnFinding            func(Finding)    // is told what is wrong with data or run; must not use the trainer
 }
 
 // Augmentation is how much photographs are varied each time they are shown; see fm_augmentation.
@@ -143,7 +144,7 @@ func (o *TrainerOptions) c(s *scratch) *C.fm_trainer_options {
 		contrast: C.float(a.Contrast), blur: C.float(a.Blur),
 	}
 	c.seed, c.device, c.threads = C.uint64_t(o.Seed), s.optional(o.Device), s.number(o.Threads, "threads")
-	c.aligned, c.detector = flag(o.Aligned), o.Detector.c()
+	c.aligned, c.detector, c.liveness = flag(o.Aligned), o.Detector.c(), o.Limits.pinned(s)
 	return c
 }
 
@@ -226,6 +227,7 @@ func (t *Trainer) Add(photo *Image, person, name string, role Role) error {
 
 // AddFrame takes a whole frame for a liveness model: what its networks look at around the face is kept. Shows is
 // FrameLive, FrameAttack or the number of one of the model's classes; the person is whose face it is, live or pictured.
+// ErrRefused: Liveness would be uncertain of it whatever it scores, by the Limits of the options.
 func (t *Trainer) AddFrame(frame *Image, shows FrameClass, person, name string, role Role) error {
 	var s scratch
 	defer s.done()

@@ -161,6 +161,9 @@ func TestTrainingLiveness(t *testing.T) {
 			t.Fatal(stats, err)
 		}
 	}
+	strict := closing(t, must(facematch.NewTrainer(judge, &facematch.TrainerOptions{Detector: detector,
+		Limits: &facematch.LivenessOptions{MinSizePx: 200}})))
+	wants(t, strict.AddFrame(frame(t, 0), facematch.FrameLive, "p0", "", facematch.RoleTrain), facematch.ErrRefused, "too_small")
 	path := filepath.Join(t.TempDir(), "mine.pt")
 	if err := trainer.Save(path, nil); err != nil {
 		t.Fatal(err)

@@ -42,7 +42,8 @@ enum {
     FM_E_PERMISSION = -16,     /**< read-only, or not allowed by the options */
     FM_E_EXISTS = -17,         /**< already there */
     FM_E_BUSY = -18,           /**< another process holds the gallery */
-    FM_E_REFUSED = -19,        /**< the enrolment gate refused the photograph; see quality.h */
+    FM_E_REFUSED = -19,        /**< the photograph was refused: by the enrolment gate, see quality.h,
+                                    or as unfit to train on, see fm_trainer_add_frame */
     FM_E_TRAINING = -20,       /**< training failed: collapse, explosion, people in both roles */
     FM_E_NOT_LIVE = -21        /**< liveness was required, and not found; see liveness.h */
 };

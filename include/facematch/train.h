@@ -29,6 +29,7 @@
 #define FACEMATCH_TRAIN_H
 
 #include "image.h"
+#include "liveness.h"
 #include "model.h"
 
 #ifdef __cplusplus
@@ -185,6 +186,9 @@ typedef struct fm_trainer_options {
     const fm_model *detector; /**< finds the faces unless aligned */
     fm_finding_fn on_finding; /**< NULL: only fatal findings are told, as errors */
     void *user;               /**< for on_finding */
+    const fm_liveness_options *liveness; /**< of a liveness model: its min_* say which frames are fit
+                                              to train on and to measure by, as fm_liveness will
+                                              have them; borrowed for the call; NULL for defaults */
     /* --- 0.1 ends here, append below --- */
 } fm_trainer_options;
 
@@ -272,7 +276,8 @@ FM_API void fm_trainer_save_options_init(fm_trainer_save_options *options, uint3
  * @param[in]  options  NULL for defaults.
  * @param[out] err      optional error detail.
  * @return FM_OK; FM_E_INVALID_ARGUMENT (a value out of range, a detector, a layer that is not there,
- *   nothing left to train; a liveness model with another loss, a head or aligned);
+ *   nothing left to train; a liveness model with another loss, a head or aligned, or limits out of
+ *   range);
  *   FM_E_UNSUPPORTED (fresh for a model that cannot draw its weights; a bundle; a learned metric
  *   without a metric to learn; a liveness model that gives probabilities); FM_E_DEVICE (no such
  *   device); FM_E_BACKEND; FM_E_NO_MEMORY.
@@ -297,7 +302,9 @@ FM_API FM_NODISCARD fm_status fm_trainer_add_image(fm_trainer *trainer, const fm
                                                    fm_role role, fm_error *err);
 
 /** Add a frame to the trainer of a liveness model: its face is found, and what each network looks at
- * is kept, cut as fm_liveness cuts it.
+ * is kept, cut as fm_liveness cuts it. A frame of which fm_liveness would say UNCERTAIN whatever the
+ * score, since the face is too small, cut, blurred or has too little around it, is refused: nothing is
+ * learned from what nobody is asked about, and measured is what is answered.
  *
  * @param[in,out] trainer  unchanged on failure; before its first epoch.
  * @param[in]     image    the whole frame; copied: may be freed at once.
@@ -308,7 +315,9 @@ FM_API FM_NODISCARD fm_status fm_trainer_add_image(fm_trainer *trainer, const fm
  * @param         role     FM_ROLE_TRAIN or FM_ROLE_VALIDATION.
  * @param[out]    err      optional error detail.
  * @return FM_OK; FM_E_INVALID_ARGUMENT (no such class; an embedder's trainer); FM_E_NOT_FOUND (no
- *   face); FM_E_STATE (an epoch was run already; no detector); FM_E_BACKEND; FM_E_NO_MEMORY.
+ *   face); FM_E_REFUSED (unfit by fm_trainer_options.liveness: the message has the reason, what was
+ *   measured and the limit); FM_E_STATE (an epoch was run already; no detector); FM_E_BACKEND;
+ *   FM_E_NO_MEMORY.
  * Threads: confined.   Cost: width * height * 3 bytes of each network's input.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_trainer_add_frame(fm_trainer *trainer, const fm_image *image,
                                                    fm_frame_class shows, const char *person,

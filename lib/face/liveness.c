@@ -75,8 +75,18 @@ static fm_status open_runner(runner *r, const fm_session *session, size_t number
     return fmi_fail_memory(err);
 }
 
+double fmi_liveness_crop_share(const fmi_manifest *manifest, const fm_image *image,
+                               const fm_face *face)
+{
+    double share = 1;
+    int32_t box[4];
+    for (size_t i = 0; i < manifest->liveness.count; i++)
+        share = fmin(share, place_crop(image, face, manifest->liveness.nets[i].scale, box));
+    return share;
+}
+
 static fm_status cut_crop(const runner *r, const fm_image *image, const fm_face *face, float *out,
-                          float *share, fm_error *err)
+                          fm_error *err)
 {
     const fmi_input *input = &r->net->input;
     fmi_planes to = {.out = out,
@@ -86,7 +96,7 @@ static fm_status cut_crop(const runner *r, const fm_image *image, const fm_face 
     int32_t box[4];
     memcpy(to.mean, input->mean, sizeof to.mean);
     memcpy(to.std, input->std, sizeof to.std);
-    *share = fminf(*share, (float)place_crop(image, face, r->net->scale, box));
+    (void)place_crop(image, face, r->net->scale, box);
     return fmi_image_stretch_planes(image, box, input->width, input->height, &to, err);
 }
 
@@ -142,7 +152,7 @@ double fmi_liveness_probability(const fmi_manifest *manifest, const float *outpu
     return 1 / sum;
 }
 
-static fm_status add_scores(const runner *r, size_t n, fmi_liveness_score *out, fm_error *err)
+static fm_status add_scores(const runner *r, size_t n, float *out, fm_error *err)
 {
     const fmi_manifest *manifest = &r->session->liveness->manifest;
     for (size_t i = 0; i < n; i++) {
@@ -150,18 +160,18 @@ static fm_status add_scores(const runner *r, size_t n, fmi_liveness_score *out, 
         if (!(p >= 0 && p <= 1))
             return fmi_fail(err, FM_E_BACKEND, "network \"%s\" says %g, not 0 to 1", r->net->part,
                             p);
-        out[i].score += (float)(p / (double)manifest->liveness.count);
+        out[i] += (float)(p / (double)manifest->liveness.count);
     }
     return FM_OK;
 }
 
 static fm_status run_group(const runner *r, const fm_image *const *images, const fm_face *faces,
-                           size_t n, fmi_liveness_score *out, fm_error *err)
+                           size_t n, float *out, fm_error *err)
 {
     const int64_t shape[3] = {3, r->net->input.height, r->net->input.width};
     fm_status status = FM_OK;
     for (size_t i = 0; i < n && status == FM_OK; i++)
-        status = cut_crop(r, images[i], &faces[i], r->planes + i * r->values, &out[i].crop, err);
+        status = cut_crop(r, images[i], &faces[i], r->planes + i * r->values, err);
     if (status == FM_OK)
         status = fmi_model_run_items(r->session->liveness, r->part, r->session->options.threads,
                                      r->planes, n, shape, r->outputs, r->classes, err);
@@ -169,7 +179,7 @@ static fm_status run_group(const runner *r, const fm_image *const *images, const
 }
 
 static fm_status run_net(const fm_session *session, size_t number, const fm_image *const *images,
-                         const fm_face *faces, size_t n, fmi_liveness_score *out, fm_error *err)
+                         const fm_face *faces, size_t n, float *out, fm_error *err)
 {
     runner r;
     fm_status status = open_runner(&r, session, number, err);
@@ -182,15 +192,14 @@ static fm_status run_net(const fm_session *session, size_t number, const fm_imag
 }
 
 fm_status fmi_liveness_scores(fm_session *session, const fm_image *const *images,
-                              const fm_face *faces, size_t n, fmi_liveness_score *out,
-                              fm_error *err)
+                              const fm_face *faces, size_t n, float *out, fm_error *err)
 {
     fm_status status = FM_OK;
     for (size_t i = 0; i < n; i++)
-        out[i] = (fmi_liveness_score){0, 1};
+        out[i] = 0;
     for (size_t k = 0; k < session->liveness->manifest.liveness.count && status == FM_OK; k++)
         status = run_net(session, k, images, faces, n, out, err);
     for (size_t i = 0; i < n; i++)
-        out[i].score = fminf(out[i].score, 1); /* a sum of rounded shares */
+        out[i] = fminf(out[i], 1); /* a sum of rounded shares */
     return status;
 }

@@ -16,6 +16,9 @@ typedef struct fmi_liveness_lines {
 const char *fmi_liveness_verdict_name(fm_liveness_verdict verdict);
 const char *fmi_liveness_reason_name(fm_liveness_reason reason);
 
+/* liveness_verdict.c: checked, with what is 0 filled in; NULL: the defaults */
+fm_status fmi_liveness_options_read(fm_liveness_options *out, const fm_liveness_options *options,
+                                    fm_error *err);
 /* liveness_verdict.c: options NULL for defaults. FM_E_INVALID_ARGUMENT; FM_E_STATE (no calibration
  * and no thresholds); FM_E_LIMIT. */
 fm_status fmi_liveness_lines_draw(fmi_liveness_lines *out, const fm_model *model,
@@ -31,24 +34,25 @@ void fmi_liveness_decide(const fmi_liveness_lines *lines, float score, fm_livene
 double fmi_liveness_apcer(const fmi_pad_calibration *pad, float score);
 double fmi_liveness_bpcer(const fmi_pad_calibration *pad, float score);
 
-/* What the networks say about a face, and how much of what they want to see was in the frame. */
-typedef struct fmi_liveness_score {
-    float score; /* 0..1 */
-    float crop;  /* side of the smallest crop over the side that its net asks for */
-} fmi_liveness_score;
-
 /* liveness.c: the share of the class "live" in what a network gives, 0..1 */
 double fmi_liveness_probability(const fmi_manifest *manifest, const float *output);
 /* liveness.c: what each network looks at of a face, as it goes into it, in 8 bits and RGB;
  * untouched on failure */
 fm_status fmi_liveness_crops(const fmi_manifest *manifest, const fm_image *image,
                              const fm_face *face, fmi_crops *out, fm_error *err);
-/* liveness.c: n faces, one of each image; they overlap the image and are finite */
+/* liveness.c: side of the smallest crop over the side that its network asks for, up to 1 */
+double fmi_liveness_crop_share(const fmi_manifest *manifest, const fm_image *image,
+                               const fm_face *face);
+/* liveness.c: what the networks say, 0..1, about n faces, one of each image; they overlap the image
+ * and are finite */
 fm_status fmi_liveness_scores(fm_session *session, const fm_image *const *images,
-                              const fm_face *faces, size_t n, fmi_liveness_score *out,
-                              fm_error *err);
+                              const fm_face *faces, size_t n, float *out, fm_error *err);
 /* liveness_look.c: are the face's numbers finite, and does it overlap the image? */
 fm_status fmi_liveness_check_face(const fm_image *image, const fm_face *face, fm_error *err);
+/* liveness_look.c: can it be told of the face whether it is live, whatever its score? FM_E_REFUSED:
+ * it is too small, cut, cropped or blurred. */
+fm_status fmi_liveness_check_fit(const fmi_manifest *manifest, const fm_liveness_options *limits,
+                                 const fm_image *image, const fm_face *face, fm_error *err);
 /* liveness_look.c: a verdict on each of n faces. face_count is left 0. */
 fm_status fmi_liveness_look(fm_session *session, const fm_image *const *images,
                             const fm_face *faces, size_t n, const fmi_liveness_lines *lines,

@@ -144,17 +144,25 @@ static fm_status from_calibration(fmi_liveness_lines *lines, fm_error *err)
     return FM_OK;
 }
 
+fm_status fmi_liveness_options_read(fm_liveness_options *out, const fm_liveness_options *options,
+                                    fm_error *err)
+{
+    fm_status status = fmi_options_read(out, sizeof *out, options, LIVENESS_OPTIONS_0_1,
+                                        "fm_liveness_options", err);
+    if (status == FM_OK)
+        status = check_options(out, err);
+    if (status == FM_OK)
+        fill_defaults(out);
+    return status;
+}
+
 /* Limits and what thresholds the caller gives. */
 static fm_status read_limits(fmi_liveness_lines *out, const fm_liveness_options *options,
                              fm_error *err)
 {
-    fm_status status = fmi_options_read(&out->limits, sizeof out->limits, options,
-                                        LIVENESS_OPTIONS_0_1, "fm_liveness_options", err);
-    if (status == FM_OK)
-        status = check_options(&out->limits, err);
+    fm_status status = fmi_liveness_options_read(&out->limits, options, err);
     if (status != FM_OK)
         return status;
-    fill_defaults(&out->limits);
     out->live = out->limits.live_score;
     out->spoof = out->limits.spoof_score;
     return FM_OK;

@@ -46,6 +46,14 @@ fm_status fmi_frames_class(const fm_trainer *t, fm_frame_class given, int32_t *o
     return FM_OK;
 }
 
+fm_status fmi_frames_crops(const fm_trainer *t, const fm_image *image, const fm_face *face,
+                           fmi_crops *out, fm_error *err)
+{
+    const fmi_manifest *manifest = &t->model->manifest;
+    fm_status status = fmi_liveness_check_fit(manifest, &t->limits, image, face, err);
+    return status == FM_OK ? fmi_liveness_crops(manifest, image, face, out, err) : status;
+}
+
 static bool is_live(const fm_trainer *t, size_t photograph)
 {
     return t->photographs.of[photograph].label == t->model->manifest.liveness.live;

@@ -1,7 +1,6 @@
 /* The photographs of a training, as crops, and the people in them. */
 #include "core/error.h"
 #include "core/memory.h"
-#include "face/liveness.h"
 #include "image/image.h"
 #include "train/trainer.h"
 #include <string.h>
@@ -109,7 +108,7 @@ static fm_status make_crops(const fm_trainer *t, const fm_image *image, fmi_crop
     status = fmi_face_choose(t->detecting, image, &face, &count, err);
     if (status != FM_OK)
         return status;
-    return t->liveness ? fmi_liveness_crops(manifest, image, &face, crops, err)
+    return t->liveness ? fmi_frames_crops(t, image, &face, crops, err)
                        : fmi_crops_of_face(manifest, image, &face, crops, err);
 }
 

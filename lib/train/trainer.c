@@ -2,6 +2,7 @@
 #include "train/trainer.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "face/liveness.h"
 #include "train/augment.h"
 #include <math.h>
 #include <string.h>
@@ -186,6 +187,7 @@ static fm_status fill(fm_trainer *t, const fm_trainer_options *options, fm_error
     fm_status status;
     t->options = *options;
     t->options.detector = NULL;
+    t->options.liveness = NULL;
     t->liveness = t->model->manifest.kind == FM_MODEL_LIVENESS;
     t->nets = t->liveness ? t->model->manifest.liveness.count : 1;
     t->learned = options->loss == FM_LOSS_SIAMESE || options->loss == FM_LOSS_CHI_SQUARED;
@@ -198,6 +200,8 @@ static fm_status fill(fm_trainer *t, const fm_trainer_options *options, fm_error
     status = copy_names(t, options, err);
     if (status == FM_OK)
         status = check_model(t, err);
+    if (status == FM_OK && t->liveness)
+        status = fmi_liveness_options_read(&t->limits, options->liveness, err);
     if (status == FM_OK)
         status = derive_manifest(t, err);
     if (status == FM_OK)

@@ -62,6 +62,7 @@ typedef struct fmi_snapshot {
 struct fm_trainer {
     fm_model *model;
     fm_session *detecting;      /* NULL without a detector */
+    fm_liveness_options limits; /* of a liveness model: which frames are fit */
     fm_trainer_options options; /* defaults filled in; its pointers are to what follows */
     char *device;
     char **freeze; /* without "all" */
@@ -169,6 +170,9 @@ fm_status fmi_frames_check_model(const fm_trainer *trainer, fm_error *err);
 /* frames.c: the label of a frame */
 fm_status fmi_frames_class(const fm_trainer *trainer, fm_frame_class given, int32_t *out,
                            fm_error *err);
+/* frames.c: what each network looks at of a face. FM_E_REFUSED: fm_liveness would not ask them */
+fm_status fmi_frames_crops(const fm_trainer *trainer, const fm_image *image, const fm_face *face,
+                           fmi_crops *out, fm_error *err);
 /* frames.c: there are live faces and attacks */
 fm_status fmi_frames_check(const fm_trainer *trainer, fm_error *err);
 /* frames.c: eer and loss of those left out, of whom there are some */

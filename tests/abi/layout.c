@@ -526,6 +526,7 @@ static void print_train(void)
     FIELD(fm_trainer_options, detector);
     FIELD(fm_trainer_options, on_finding);
     FIELD(fm_trainer_options, user);
+    FIELD(fm_trainer_options, liveness);
     TYPE(fm_training_step);
     FIELD(fm_training_step, epoch);
     FIELD(fm_training_step, epochs);

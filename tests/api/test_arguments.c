@@ -2088,13 +2088,21 @@ static void test_trainer_add_frame(void **state)
 {
     static char name[4097];
     fm_trainer_options options;
-    fm_trainer *trainer = NULL, *blind = NULL, *embedding = new_trainer(NULL);
+    fm_liveness_options limits;
+    fm_trainer *trainer = NULL, *blind = NULL, *strict = NULL, *embedding = new_trainer(NULL);
     (void)state;
     memset(name, 'n', 4096);
     fm_trainer_options_init(&options, sizeof options);
+    fm_liveness_options_init(&limits, sizeof limits);
     assert_int_equal(fm_trainer_create(&blind, in.liveness, &options, NULL), FM_OK);
     options.detector = in.detector;
     assert_int_equal(fm_trainer_create(&trainer, in.liveness, &options, NULL), FM_OK);
+    options.liveness = &limits;
+    limits.min_inside = 2;
+    REFUSED(fm_trainer_create(&out.trainer, in.liveness, &options, err));
+    limits.min_inside = 0;
+    limits.min_size_px = 10000;
+    assert_int_equal(fm_trainer_create(&strict, in.liveness, &options, NULL), FM_OK);
 #define FRAME(trainer, image, shows, person, name, role)                                           \
     fm_trainer_add_frame(trainer, image, shows, person, name, role, err)
     REFUSED(FRAME(NULL, in.photo, FM_FRAME_LIVE, "anna", NULL, FM_ROLE_TRAIN));
@@ -2109,6 +2117,7 @@ static void test_trainer_add_frame(void **state)
     GIVES(FM_E_NOT_FOUND, FRAME(trainer, in.blank, FM_FRAME_LIVE, "anna", NULL, FM_ROLE_TRAIN));
     GIVES(FM_E_STATE, FRAME(blind, in.photo, FM_FRAME_LIVE, "anna", NULL, FM_ROLE_TRAIN));
     GIVES(FM_E_UNSUPPORTED, fm_trainer_check(trainer, NULL, err));
+    GIVES(FM_E_REFUSED, FRAME(strict, in.photo, FM_FRAME_LIVE, "anna", NULL, FM_ROLE_TRAIN));
     GIVES(FM_E_STATE, fm_trainer_epoch(trainer, NULL, NULL, err)); /* no frames */
     ID_TEXTS(FM_OK, FRAME(trainer, in.photo, FM_FRAME_LIVE, id, NULL, FM_ROLE_TRAIN));
     GIVES(FM_E_STATE, fm_trainer_epoch(trainer, NULL, NULL, err)); /* no attack */
@@ -2118,6 +2127,7 @@ static void test_trainer_add_frame(void **state)
 #undef FRAME
     fm_trainer_free(trainer);
     fm_trainer_free(blind);
+    fm_trainer_free(strict);
     fm_trainer_free(embedding);
     assert_int_equal(failures, 0);
 }

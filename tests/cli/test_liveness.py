@@ -60,7 +60,7 @@ class Command(Case):
 class Training(Case):
     """From labelled folders: pictures stand for attacks, whatever they show."""
     LIVE = ("obama.jpg", "obama2.jpg", "biden.jpg")
-    SPOOF = ("obama3.jpg", "obama_partial_face.jpg")
+    SPOOF = ("obama3.jpg", "32bit.png")
 
     def setUp(self):
         super().setUp()
@@ -73,6 +73,7 @@ class Training(Case):
     def put(self, to, name):
         os.makedirs(os.path.dirname(self.path(to)), exist_ok=True)
         os.symlink(photo(name), self.path(to))
+        return self.path(to)
 
     def train(self, *more, out="m.pt"):
         return ("train", "--from", "minifasnet", "--data", self.path("data"), "--threads", "1",
@@ -90,12 +91,31 @@ class Training(Case):
     def test_text(self):
         self.put("new/live/1_1.jpg", "biden.jpg")
         self.put("new/spoof/1_2.jpg", "obama.jpg")
+        self.put("new/spoof/1_3.jpg", "obama_partial_face.jpg")
         out = self.expect(YES, *self.train("--validation", self.path("new"), "--freeze", "all"))
         self.assertIn("minifasnet: 6 photographs of 3 people to train on, 2 of 1 people left out\n"
-                      "  to train on: 3 live, 3 attacks; left out: 1 live, 1 attacks\n", out)
+                      "  to train on: 3 live, 3 attacks; left out: 1 live, 1 attacks\n"
+                      "  not used: 1 of 9: 0 without a face, 1 unfit, 0 unreadable\n", out)
         self.assertRegex(out, r"before the first epoch: EER [0-9.]+ %, loss [0-9.e-]+ on people left out")
         self.assertRegex(out, r"epoch 1/1: loss [0-9.e-]+, [0-9.]+ % decided wrongly; EER [0-9.]+ %, loss")
         self.assertIn("facematch calibrate --pad --liveness-model " + self.path("m.pt"), out)
+
+    def test_faces_that_cannot_be_told_are_not_used(self):
+        """Those that `liveness` is uncertain of whatever they score: neither trained on nor measured by."""
+        self.put("new/live/1_1.jpg", "biden.jpg")
+        self.put("new/spoof/1_2.jpg", "obama.jpg")
+        want = self.results(YES, *self.train("--validation", self.path("new"), "--freeze", "all"))
+        cut = self.put("data/spoof-print/barack/cut.jpg", "obama_partial_face.jpg")
+        other = self.put("new/live/1_3.jpg", "obama_partial_face2.jpg")
+        told = self.results(YES, *self.train("--validation", self.path("new"), "--freeze", "all", out="n.pt"))
+        found = [o for o in told if "finding" in o]
+        self.assertEqual([(o["finding"], o["image"]) for o in found], [("unfit", cut), ("unfit", other)])
+        self.assertIn(": left out: it cannot be told whether the face is live: cut, 0.549 where 0.9 is needed",
+                      found[0]["message"])
+        self.assertIn(found[1]["message"], self.err)
+        self.assertEqual((want[-1]["unused"], told[-1]["unused"]), (0, 2))
+        for key in ("photographs", "validation_photographs", "loss", "eer", "validation_loss"):
+            self.assertEqual(told[2][key], want[0][key])
 
     def test_table(self):
         rows = [f"live/barack/{name},live,," for name in self.LIVE[:2]] + ["spoof/07_1.jpg,spoof,print,"]

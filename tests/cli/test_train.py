@@ -69,7 +69,8 @@ class Case(ProgramCase):
 
 class Training(Case):
     KEYS = {"out", "model", "id", "epochs", "best_epoch", "eer", "first_eer",
-            "validation_loss", "first_validation_loss", "calibrated", "findings", "seconds"}
+            "validation_loss", "first_validation_loss", "calibrated", "findings",
+            "unused", "seconds"}
     EPOCH = {"epoch", "epochs", "steps", "finished", "people", "photographs", "validation_people",
              "validation_photographs", "best_epoch", "loss", "active", "positive_distance",
              "negative_distance", "learning_rate", "eer", "best_eer", "first_eer",

@@ -535,6 +535,13 @@ static void test_training_on_frames(const world &w)
         trainer.add_frame(spoof.shown, FM_FRAME_ATTACK, person, "print.jpg").value();
     }
     CHECK(trainer.add_frame(live.shown, 3, "anna").status() == FM_E_INVALID_ARGUMENT);
+    fm_liveness_options large = fm::make<fm_liveness_options>();
+    large.min_size_px = 200;
+    options.liveness = &large;
+    CHECK(fm::trainer::create(world::load(LIVENESS), w.detector, options)
+              .value()
+              .add_frame(live.shown, FM_FRAME_LIVE, "anna")
+              .status() == FM_E_REFUSED);
     CHECK(trainer.add(live.shown, "anna").status() == FM_E_INVALID_ARGUMENT);
     const std::string cut("an\0na", 5);
     CHECK(trainer.add_frame(live.shown, FM_FRAME_LIVE, "anna", cut).status() ==

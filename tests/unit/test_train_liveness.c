@@ -21,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WIDTH = 160, HEIGHT = 120, SIDE = 48, EACH = 6, PEOPLE = 6, LEFT_OUT = 3 };
+enum { WIDTH = 160, HEIGHT = 120, SIDE = 64, EACH = 6, PEOPLE = 6, LEFT_OUT = 3 };
 
 #define INPUT                                                                                      \
     "\"input\":{\"width\":32,\"height\":32,\"order\":\"RGB\",\"mean\":[127.5,127.5,127.5],"        \
@@ -43,7 +43,9 @@ enum { WIDTH = 160, HEIGHT = 120, SIDE = 48, EACH = 6, PEOPLE = 6, LEFT_OUT = 3 
     MODEL("\"classes\":3,\"live\":1,\"output\":\"logits\",\"nets\":[{\"part\":\"near\",\"scale\":" \
           "1.6,\"input\":{\"width\":24,\"height\":32,\"order\":\"BGR\",\"mean\":[0,0,0],\"std\":"  \
           "[1,1,1]}},{\"part\":\"far\",\"scale\":2.5}]")
-#define ONE     MODEL("\"classes\":3,\"live\":1,\"output\":\"logits\",\"nets\":[{\"scale\":2}]")
+#define ONE MODEL("\"classes\":3,\"live\":1,\"output\":\"logits\",\"nets\":[{\"scale\":2}]")
+/* that wants to see six times the face */
+#define WIDE    MODEL("\"classes\":3,\"live\":1,\"output\":\"logits\",\"nets\":[{\"scale\":6}]")
 #define SIGMOID MODEL("\"classes\":1,\"live\":0,\"output\":\"logits\",\"nets\":[{\"scale\":2}]")
 #define SHARES                                                                                     \
     MODEL("\"classes\":3,\"live\":1,\"output\":\"probabilities\",\"nets\":[{\"scale\":2}]")
@@ -81,27 +83,41 @@ static int close_all(void **state)
 
 /* ---- frames ---- */
 
-/* A red square on a ground that is greener behind a live face, and whose blue says nothing. */
-static fm_image *frame_of(uint32_t person, uint32_t number, bool live)
+/* Where the face is; plain: it has no pattern, and so looks blurred. */
+typedef struct square {
+    uint32_t left, top, side;
+    bool plain;
+} square;
+
+/* A red square on a ground of one colour. */
+static fm_image *draw(square s, uint8_t green, uint8_t blue)
 {
     fm_image *image = NULL;
-    uint32_t seed = 977 * person + 31 * number + live + 1, left;
-    uint8_t green, blue;
     ok(fmi_image_new(&image, WIDTH, HEIGHT, &err));
-    for (int i = 0; i < 8; i++)
-        fm_test_random(&seed);
-    green = (uint8_t)((live ? 130 : 70) + fm_test_random(&seed) % 50);
-    blue = (uint8_t)(40 + fm_test_random(&seed) % 160);
-    left = 50 + fm_test_random(&seed) % 12;
     for (uint32_t y = 0; y < HEIGHT; y++)
         for (uint32_t x = 0; x < WIDTH; x++) {
             uint8_t *p = image->owned + y * image->stride + 3 * x;
-            bool inside = x >= left && x < left + SIDE && y >= 36 && y < 36 + SIDE;
-            p[0] = inside ? 255 : 0;
+            bool inside = x >= s.left && x < s.left + s.side && y >= s.top && y < s.top + s.side;
+            bool spot = (x / 2 + y / 2) % 4 == 0 && !s.plain;
+            p[0] = inside ? (spot ? 225 : 255) : 0;
             p[1] = inside ? 0 : green;
             p[2] = inside ? 0 : blue;
         }
     return image;
+}
+
+/* The ground is greener behind a live face, and its blue says nothing. */
+static fm_image *frame_of(uint32_t person, uint32_t number, bool live)
+{
+    uint32_t seed = 977 * person + 31 * number + live + 1;
+    square s = {.top = 28, .side = SIDE};
+    uint8_t green, blue;
+    for (int i = 0; i < 8; i++)
+        fm_test_random(&seed);
+    green = (uint8_t)((live ? 130 : 70) + fm_test_random(&seed) % 50);
+    blue = (uint8_t)(40 + fm_test_random(&seed) % 160);
+    s.left = 42 + fm_test_random(&seed) % 12;
+    return draw(s, green, blue);
 }
 
 static fm_status add(fm_trainer *trainer, uint32_t person, uint32_t number, fm_frame_class shows,
@@ -419,6 +435,101 @@ static void expect_no_epoch(fm_trainer *trainer, fm_status want, const char *par
     fm_assert_message(&err, part);
 }
 
+typedef struct unfit {
+    square face;
+    const char *reason;
+} unfit;
+
+static const unfit unfit_frames[] = {{{20, 20, 56, false}, "too_small"},
+                                     {{100, 28, 64, false}, "cut"},
+                                     {{30, 20, 80, false}, "crop"},
+                                     {{48, 28, 64, true}, "blurred"}};
+enum { UNFIT = sizeof unfit_frames / sizeof *unfit_frames };
+
+static fm_status add_unfit(fm_trainer *trainer, size_t i, fm_role role)
+{
+    fm_image *image = draw(unfit_frames[i].face, 90, 100);
+    fm_status status =
+        fm_trainer_add_frame(trainer, image, FM_FRAME_LIVE, "person 100", "unfit", role, &err);
+    fm_image_free(image);
+    return status;
+}
+
+/* The frame is refused for what fm_liveness, without limits but these, gives as its reason. */
+static void check_reason(const fm_liveness_options *limits, size_t i, const char *want)
+{
+    fm_session_options options;
+    fm_session *session = NULL;
+    fm_model *model = fm_test_model(WIDE);
+    fm_image *image = draw(unfit_frames[i].face, 90, 100);
+    fm_liveness_result r = {.struct_size = sizeof r};
+    fm_session_options_init(&options, sizeof options);
+    options.detector = detector;
+    options.liveness = model;
+    ok(fm_session_create(&session, NULL, &options, &err));
+    ok(fm_liveness(session, image, NULL, limits, &r, &err));
+    assert_string_equal(fm_liveness_reason_name(r.reason), want);
+    fm_session_free(session);
+    fm_model_free(model);
+    fm_image_free(image);
+}
+
+/* What fm_liveness would call uncertain, whatever its score, is neither trained on nor counted. */
+static void test_unfit_frames_are_refused(void **state)
+{
+    fm_trainer_options options = usual();
+    fm_liveness_options limits;
+    fm_trainer *with, *without = with_people(WIDE, &options);
+    (void)state;
+    fm_liveness_options_init(&limits, sizeof limits);
+    limits.use_thresholds = 1; /* 0: all is live */
+    options.liveness = &limits;
+    with = with_people(WIDE, &options);
+    for (size_t i = 0; i < UNFIT; i++) {
+        check_reason(&limits, i, unfit_frames[i].reason);
+        for (fm_role role = FM_ROLE_TRAIN; role <= FM_ROLE_VALIDATION; role++) {
+            fm_assert_status(add_unfit(with, i, role), FM_E_REFUSED, &err);
+            fm_assert_message(&err, unfit_frames[i].reason);
+        }
+    }
+    assert_int_equal(fm_test_stats(with).photographs, PEOPLE * EACH);
+    assert_int_equal(fm_test_stats(with).validation_photographs, LEFT_OUT * EACH);
+    ok(fm_trainer_epoch(with, NULL, NULL, &err));
+    ok(fm_trainer_epoch(without, NULL, NULL, &err));
+    assert_float_equal(fm_test_stats(with).eer, fm_test_stats(without).eer, 0);
+    assert_float_equal(fm_test_stats(with).validation_loss, fm_test_stats(without).validation_loss,
+                       0);
+    fm_trainer_free(with);
+    fm_trainer_free(without);
+}
+
+/* Who asks fm_liveness with other limits trains with them. */
+static void test_limits_of_frames(void **state)
+{
+    fm_trainer_options options = usual();
+    fm_liveness_options limits;
+    (void)state;
+    options.liveness = &limits;
+    for (size_t i = 0; i < UNFIT; i++) {
+        float *own[] = {&limits.min_size_px, &limits.min_inside, &limits.min_crop,
+                        &limits.min_sharpness};
+        fm_trainer *trainer = NULL;
+        fm_liveness_options_init(&limits, sizeof limits);
+        *own[i] = -1;
+        ok(fm_test_trainer(&trainer, WIDE, &options, &err));
+        memset(&limits, 0, sizeof limits); /* was borrowed for the call */
+        for (size_t k = 0; k < UNFIT; k++)
+            fm_assert_status(add_unfit(trainer, k, FM_ROLE_TRAIN), k == i ? FM_OK : FM_E_REFUSED,
+                             &err);
+        fm_trainer_free(trainer);
+    }
+    fm_liveness_options_init(&limits, sizeof limits);
+    limits.min_inside = 2;
+    expect_refused(WIDE, &options, FM_E_INVALID_ARGUMENT, "min_inside");
+    limits.struct_size = 0;
+    expect_refused(WIDE, &options, FM_E_INVALID_ARGUMENT, "fm_liveness_options");
+}
+
 static void test_frames_that_are_needed(void **state)
 {
     fm_trainer_options options = usual();
@@ -541,6 +652,8 @@ int main(void)
         cmocka_unit_test(test_frozen_layers),
         cmocka_unit_test(test_resume),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_unfit_frames_are_refused),
+        cmocka_unit_test(test_limits_of_frames),
         cmocka_unit_test(test_frames_that_are_needed),
         cmocka_unit_test(test_loss),
         cmocka_unit_test(test_without_memory),

@@ -305,19 +305,22 @@ static void print_summary(const train_run *run, const fm_model_info *info, doubl
 static bool tell_model(const train_run *run)
 {
     const fm_training_stats *s = &run->stats;
+    size_t unused = run->photos.data.undetected + run->photos.validation.undetected;
     fm_model_info info;
     fm_model *model = ctx_model(run->opts, run->opts->out, run->ctx.model.kind, &info);
     double seconds = clock_seconds() - run->started;
     if (!model)
         return false;
     if (run->opts->json)
-        out_json(json_pack(
-            "{s:o,s:o,s:s,s:i,s:i,s:o,s:o,s:o,s:o,s:b,s:I,s:o}", "out", out_text(run->opts->out),
-            "model", out_text(info.name), "id", info.id, "epochs", s->epoch, "best_epoch",
-            s->best_epoch, "eer", out_real(s->best_eer), "first_eer", out_real(s->first_eer),
-            "validation_loss", out_real(s->best_validation_loss), "first_validation_loss",
-            out_real(s->first_validation_loss), "calibrated", info.calibration_dataset[0] != '\0',
-            "findings", (json_int_t)json_array_size(run->findings), "seconds", out_real(seconds)));
+        out_json(json_pack("{s:o,s:o,s:s,s:i,s:i,s:o,s:o,s:o,s:o,s:b,s:I,s:I,s:o}", "out",
+                           out_text(run->opts->out), "model", out_text(info.name), "id", info.id,
+                           "epochs", s->epoch, "best_epoch", s->best_epoch, "eer",
+                           out_real(s->best_eer), "first_eer", out_real(s->first_eer),
+                           "validation_loss", out_real(s->best_validation_loss),
+                           "first_validation_loss", out_real(s->first_validation_loss),
+                           "calibrated", info.calibration_dataset[0] != '\0', "findings",
+                           (json_int_t)json_array_size(run->findings), "unused", (json_int_t)unused,
+                           "seconds", out_real(seconds)));
     else
         print_summary(run, &info, seconds);
     fm_model_free(model);

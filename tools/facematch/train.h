@@ -16,8 +16,8 @@ typedef struct train_photos {
     size_t left_out_count;
 } train_photos;
 
-/* What a finding is about: those of the library, and two of reading. */
-enum { TRAIN_NO_FACE = FM_FINDING_OVERLAP + 1, TRAIN_UNREADABLE, TRAIN_KINDS };
+/* What a finding is about: those of the library, and three of reading. */
+enum { TRAIN_NO_FACE = FM_FINDING_OVERLAP + 1, TRAIN_UNFIT, TRAIN_UNREADABLE, TRAIN_KINDS };
 
 typedef struct train_run {
     const options *opts;
@@ -45,7 +45,7 @@ bool train_photos_add(train_run *run);
 void train_photos_free(train_photos *photos);
 
 /* train_frames.c: for a liveness model, what --data holds; people who can be left out, as indices;
- * how many live faces and attacks there are. False: reported. */
+ * how many live faces and attacks there are, and how many frames are not used. False: reported. */
 bool train_frames_list(train_photos *photos, const options *opts);
 size_t train_frames_with_both(const train_photos *photos, size_t *people);
 void train_frames_tell(const train_run *run);

@@ -16,6 +16,7 @@ static const char *const NAMES[TRAIN_KINDS] = {[FM_FINDING_COLLAPSE] = "collapse
                                                [FM_FINDING_WRONG_LABEL] = "wrong_label",
                                                [FM_FINDING_OVERLAP] = "overlap",
                                                [TRAIN_NO_FACE] = "no_face",
+                                               [TRAIN_UNFIT] = "unfit",
                                                [TRAIN_UNREADABLE] = "unreadable"};
 
 static json_t *make(const char *name, const fm_finding *finding)

@@ -69,4 +69,8 @@ void train_frames_tell(const train_run *run)
     }
     out_line("  to train on: %zu live, %zu attacks; left out: %zu live, %zu attacks", count[0][1],
              count[0][0], count[1][1], count[1][0]);
+    if (p->data.undetected + p->validation.undetected > 0)
+        out_line("  not used: %zu of %zu: %zu without a face, %zu unfit, %zu unreadable",
+                 p->data.undetected + p->validation.undetected, p->data.count + p->validation.count,
+                 run->tally[TRAIN_NO_FACE], run->tally[TRAIN_UNFIT], run->tally[TRAIN_UNREADABLE]);
 }

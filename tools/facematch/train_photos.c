@@ -235,9 +235,11 @@ static bool add_photo(train_run *run, const char *person, face_photo *photo,
              shows
                  ? "; take it away"
                  : "; take it away, or give --aligned if the pictures are crops of faces already");
+    else if (status == FM_E_REFUSED)
+        skip(run, TRAIN_UNFIT, person, photo->path, &err, "; take it away");
     else if (status != FM_OK)
         out_image_error(photo->path, &err);
-    return status == FM_OK || status == FM_E_NOT_FOUND;
+    return status == FM_OK || status == FM_E_NOT_FOUND || status == FM_E_REFUSED;
 }
 
 static bool add_all(train_run *run, faces *f, const fm_frame_class *shows, const bool *left_out)

@@ -1087,6 +1087,7 @@ class fm_trainer_options(Structure):
     detector: Any
     on_finding: Any
     user: Any
+    liveness: Any
     _fields_ = [
         ("struct_size", c_uint32),
         ("loss", c_int32),
@@ -1116,6 +1117,7 @@ class fm_trainer_options(Structure):
         ("detector", POINTER(fm_model)),
         ("on_finding", fm_finding_fn),
         ("user", c_void_p),
+        ("liveness", POINTER(fm_liveness_options)),
     ]
 
 

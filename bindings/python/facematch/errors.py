@@ -115,7 +115,7 @@ class BusyError(Error):
 
 
 class RefusedError(Error):
-    """The enrolment gate refused the photograph: `report` tells why."""
+    """The photograph was refused: by the enrolment gate, whose `report` tells why, or as unfit to train on."""
     status = Status.REFUSED
     report: GateReport | None = None
 

@@ -13,6 +13,7 @@ from ._handle import ConfinedHandle, new, use, use_optional
 from .enums import FindingKind, FrameClass, Loss, Mining, Optimizer, Reduction, Role, Schedule
 from .errors import attempt
 from .image import ImageLike, shown
+from .liveness import LivenessLimits
 from .model import Model
 from .results import Finding, TrainingStats, TrainingStep
 
@@ -34,8 +35,9 @@ class Augmentation:
 class Trainer(ConfinedHandle):
     """A network being trained, and its photographs. The model itself, an embedder or a liveness model, is not changed.
 
-    Options are those of fm_trainer_options, None for the default. Everything random follows from `seed`. What is
-    found wrong with data or run is kept in `findings` and told to on_finding."""
+    Options are those of fm_trainer_options, None for the default; `limits` (its min_*) says which frames of a
+    liveness model are fit. Everything random follows from `seed`. What is found wrong with data or run is kept in
+    `findings` and told to on_finding."""
 
     _free = "fm_trainer_free"
     _name = "trainer"
@@ -50,7 +52,8 @@ class Trainer(ConfinedHandle):
                  schedule: Schedule | str | None = None, schedule_epochs: int | None = None,
                  patience: int | None = None, head_dim: int | None = None, freeze: Sequence[str] = (),
                  augmentation: Augmentation | None = None, seed: int | None = None, device: str | None = None,
-                 threads: int | None = None, on_finding: Callable[[Finding], None] | None = None) -> None:
+                 threads: int | None = None, limits: LivenessLimits | None = None,
+                 on_finding: Callable[[Finding], None] | None = None) -> None:
         made = options(
             _abi.fm_trainer_options, aligned=aligned, fresh=fresh, loss=_chosen(Loss, loss, "loss"),
             mining=_chosen(Mining, mining, "mining"), reduction=_chosen(Reduction, reduction, "reduction"),
@@ -67,6 +70,8 @@ class Trainer(ConfinedHandle):
             made.freeze_count = len(freeze)
         if augmentation is not None:
             made.augmentation = _abi.fm_augmentation(*astuple(augmentation))
+        if limits is not None:
+            made.liveness = ctypes.pointer(limits._struct())
         self.findings: list[Finding] = []
         self._caught = Caught()
         listener = _finding_listener(self.findings, on_finding, self._caught)
@@ -87,7 +92,8 @@ class Trainer(ConfinedHandle):
     def add_frame(self, image: ImageLike, shows: FrameClass | str | int, person: str, name: str | None = None, *,
                   validation: bool = False) -> None:
         """For a liveness model: add a whole frame that shows a live face ("live"), an attack of any kind ("attack"), or
-        the class of a number."""
+        the class of a number. RefusedError: liveness() would be uncertain of it whatever it scores, by the trainer's
+        limits."""
         role = Role.VALIDATION if validation else Role.TRAIN
         with shown(image) as photo, self._use() as trainer, self._caught.raised():
             attempt("fm_trainer_add_frame", trainer, photo, choice(FrameClass, shows, "shows"), text(person, "person"),

@@ -702,6 +702,10 @@ class Training(FakeCase):
                 trainer.add_frame(draw(1), "alive", "anna")
             with self.assertRaises(errors.InvalidArgumentError):
                 trainer.add_frame(draw(1), 3, "anna")
+        large = fm.LivenessLimits(min_size_px=200)
+        with fake_model(LIVENESS) as model, fm.Trainer(model, detector=self.detector, limits=large) as trainer:
+            with self.assertRaisesRegex(errors.RefusedError, "too_small"):
+                trainer.add_frame(draw(1), "live", "anna")
         with fm.Model(self.path("mine.pt")) as model:
             self.assertEqual((model.info.kind, model.info.calibration_dataset), (fm.ModelKind.LIVENESS, ""))
             with fm.Session(detector=self.detector, liveness=model) as session:

@@ -38,10 +38,10 @@ typedef struct fm_verification {
     double fmr;     /**< share of strangers that would score at least this high, "at most" when
                          it equals calibration_min_fmr; NaN without a calibration */
     double fmr_low; /**< 95 % interval of fmr; NaN where the calibration does not tell */
-    double fmr_high;
+    double fmr_high; /**< its upper end */
     double threshold_fmr; /**< as fmr, at the threshold: the share of strangers let through */
-    double threshold_fmr_low;
-    double threshold_fmr_high;
+    double threshold_fmr_low;  /**< 95 % interval of threshold_fmr, as of fmr */
+    double threshold_fmr_high; /**< its upper end */
     double threshold_fnmr; /**< share of genuine comparisons below the threshold, as the calibration
                                 saw them: the expected miss rate. NaN where it does not tell */
     fm_liveness_summary liveness; /**< of the photograph that was presented */
@@ -52,7 +52,7 @@ typedef struct fm_verification {
  *
  * @param[out] options      written up to struct_size bytes; NULL is a no-op.
  * @param      struct_size  sizeof(fm_verify_options) of the caller.
- * Threads: any.   Since: 0.1. */
+ * Threads: any.   Cost: O(1).   Since: 0.1. */
 FM_API void fm_verify_options_init(fm_verify_options *options, uint32_t struct_size);
 
 /** Score two embeddings of one model by the model's metric.
@@ -64,7 +64,7 @@ FM_API void fm_verify_options_init(fm_verify_options *options, uint32_t struct_s
  * @param[out] score  grows with likeness; untouched on failure.
  * @param[out] err    optional error detail.
  * @return FM_OK; FM_E_INVALID_ARGUMENT (NULL, dim, a value that is not finite, not an embedder).
- * Threads: immutable.   Since: 0.1. */
+ * Threads: immutable.   Cost: O(dim).   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_compare(const fm_model *model, const float *a, const float *b,
                                          size_t dim, float *score, fm_error *err);
 
@@ -79,7 +79,7 @@ FM_API FM_NODISCARD fm_status fm_compare(const fm_model *model, const float *a, 
  * @param[out]    err      optional error detail.
  * @return FM_OK, whatever the decision; FM_E_INVALID_ARGUMENT; FM_E_STATE (no calibration and no
  *   threshold given); FM_E_LIMIT (fmr below what the calibration can vouch for).
- * Threads: immutable.   Since: 0.1. */
+ * Threads: immutable.   Cost: O(dim).   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_verify_embeddings(const fm_model *model, const float *a,
                                                    const float *b, size_t dim,
                                                    const fm_verify_options *options,
@@ -98,7 +98,8 @@ FM_API FM_NODISCARD fm_status fm_verify_embeddings(const fm_model *model, const 
  * @param[out]    err      optional error detail; tells which of the two has no face.
  * @return as fm_verify_embeddings and fm_embed; with options->liveness as fm_liveness, too;
  *   FM_E_NOT_LIVE (required, and the second photograph was not found to be live).
- * Threads: confined to session.   Since: 0.1. */
+ * Threads: confined to session.
+ * Cost: that of two fm_embed, and of fm_liveness where it is asked for.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_verify(fm_session *session, const fm_image *a, const fm_image *b,
                                         const fm_verify_options *options, fm_verification *out,
                                         fm_error *err);

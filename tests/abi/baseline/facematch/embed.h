@@ -43,7 +43,8 @@ FM_API FM_NODISCARD fm_status fm_embed(fm_session *session, const fm_image *imag
  * @param[out] err       optional error detail.
  * @return FM_OK, also when some images have no face; FM_E_INVALID_ARGUMENT; FM_E_BUFFER_TOO_SMALL;
  *   FM_E_STATE (no embedder or no detector); FM_E_BACKEND; FM_E_NO_MEMORY.
- * Threads: confined to session.   Since: 0.1. */
+ * Threads: confined to session.   Cost: n detections and n crops in shared forward passes.
+ * Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_embed_batch(fm_session *session, const fm_image *const *images,
                                              size_t n, float *out, size_t out_len,
                                              fm_status *statuses, fm_error *err);
@@ -58,7 +59,7 @@ FM_API FM_NODISCARD fm_status fm_embed_batch(fm_session *session, const fm_image
  * @param[out] err      optional error detail.
  * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_BUFFER_TOO_SMALL; FM_E_STATE (no embedder);
  *   FM_E_BACKEND; FM_E_NO_MEMORY.
- * Threads: confined to session.   Since: 0.1. */
+ * Threads: confined to session.   Cost: n crops in shared forward passes.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_embed_aligned(fm_session *session, const fm_image *const *crops,
                                                size_t n, float *out, size_t out_len, fm_error *err);
 

@@ -9,16 +9,16 @@
 extern "C" {
 #endif
 
-#define FM_LIMIT_FOLDS 1000
-#define FM_LIMIT_PAIRS 100000000
+#define FM_LIMIT_FOLDS 1000      /**< folds of fm_evaluate_pairs */
+#define FM_LIMIT_PAIRS 100000000 /**< pairs of fm_evaluate_pairs */
 
 /** Figures of one run over pairs. */
 typedef struct fm_pairs_report {
     uint32_t struct_size; /**< sizeof(fm_pairs_report), set by the caller */
-    int32_t folds;
-    int64_t pairs;
-    int64_t genuine;
-    int64_t impostor;
+    int32_t folds;        /**< that have pairs */
+    int64_t pairs;        /**< n */
+    int64_t genuine;      /**< pairs of one person, undecided ones included */
+    int64_t impostor;     /**< pairs of two people, undecided ones included */
     int64_t undecided;    /**< pairs without a score: counted as "not the same person" */
     double accuracy;      /**< mean over folds, the threshold chosen on the others */
     double accuracy_sem;  /**< standard error of that mean; NaN with a single fold */
@@ -59,8 +59,8 @@ FM_API FM_NODISCARD fm_status fm_evaluate_pairs(const float *scores, const uint8
  * an impostor comparison one of two people's. FMR is the share of impostor comparisons with at
  * least the threshold's score, FNMR the share of genuine ones below it. */
 
-#define FM_LIMIT_COMPARISONS 1000000000
-#define FM_LIMIT_PEOPLE      10000000
+#define FM_LIMIT_COMPARISONS 1000000000 /**< comparisons of an evaluation */
+#define FM_LIMIT_PEOPLE      10000000   /**< numbers of people are below this */
 
 /** A share, with an interval that covers the true one in 95 of 100 experiments (or as many as
  * fm_evaluation_options.confidence says).
@@ -77,19 +77,23 @@ FM_API FM_NODISCARD fm_status fm_evaluate_pairs(const float *scores, const uint8
  * The struct is frozen. */
 typedef struct fm_rate {
     double value; /**< hits / trials; NaN without trials, then low and high are 0 and 1 */
-    double low, high;
-    int64_t hits, trials;
+    double low,     /**< lower end of the interval */
+        high;       /**< upper end of the interval */
+    int64_t hits,   /**< comparisons with the error */
+        trials;     /**< comparisons in all */
 } fm_rate;
 
+/** What comparisons without a score count as. */
 typedef int32_t fm_failures;
 enum {
     FM_FAILURES_LEAVE_OUT = 0, /**< comparisons without a score are only counted: FMR and FNMR */
     FM_FAILURES_COUNT = 1      /**< they are comparisons below every threshold: FAR and FRR */
 };
 
+/** Options of fm_evaluation_new. Zero means default everywhere. */
 typedef struct fm_evaluation_options {
     uint32_t struct_size; /**< sizeof(fm_evaluation_options), set by fm_evaluation_options_init */
-    fm_failures failures;
+    fm_failures failures; /**< default FM_FAILURES_LEAVE_OUT */
     double confidence; /**< of all intervals, 0.5 <= confidence < 1; 0: the default, 0.95 */
     /* --- 0.1 ends here, append below --- */
 } fm_evaluation_options;
@@ -98,37 +102,45 @@ typedef struct fm_evaluation_options {
  * that while it is asked for the first figure after an addition. */
 typedef struct fm_evaluation fm_evaluation;
 
+/** Figures of all comparisons of an evaluation. */
 typedef struct fm_evaluation_report {
-    uint32_t struct_size;                    /**< sizeof(fm_evaluation_report), set by the caller */
-    int32_t people;                          /**< who occur in a comparison; 0: not given */
-    int64_t genuine, impostor;               /**< comparisons, failed ones among them */
-    int64_t genuine_failed, impostor_failed; /**< of these, those without a score */
+    uint32_t struct_size;   /**< sizeof(fm_evaluation_report), set by the caller */
+    int32_t people;         /**< who occur in a comparison; 0: not given */
+    int64_t genuine,        /**< comparisons of one person, failed ones among them */
+        impostor;           /**< comparisons of two people, failed ones among them */
+    int64_t genuine_failed, /**< genuine ones without a score */
+        impostor_failed;    /**< impostor ones without a score */
     double eer; /**< on the line between the two thresholds where FMR and FNMR cross */
-    double eer_low, eer_high;
+    double eer_low, /**< lower end of its interval */
+        eer_high;   /**< upper end of its interval */
     double eer_threshold;  /**< NaN, like eer, where they do not */
-    float lowest, highest; /**< scores; NaN when all failed */
+    float lowest,          /**< score; NaN when all failed */
+        highest;           /**< score; NaN when all failed */
     /* --- 0.1 ends here, append below --- */
 } fm_evaluation_report;
 
+/** The rates at one threshold. */
 typedef struct fm_operating_point {
     uint32_t struct_size; /**< sizeof(fm_operating_point), set by the caller */
     float threshold;      /**< scores of at least this much match */
-    fm_rate fmr, fnmr;
+    fm_rate fmr,          /**< of impostor comparisons, the share that matches */
+        fnmr;             /**< of genuine comparisons, the share that does not */
     /* --- 0.1 ends here, append below --- */
 } fm_operating_point;
 
 /** A point of the curve of errors. Frozen. */
 typedef struct fm_det_point {
-    double fmr, fnmr;
-    float threshold;
-    float reserved;
+    double fmr,      /**< false match rate at the threshold */
+        fnmr;        /**< false non-match rate at the threshold */
+    float threshold; /**< scores of at least this much match */
+    float reserved;  /**< 0 */
 } fm_det_point;
 
 /** Fill options with defaults.
  *
  * @param[out] options      written up to struct_size bytes; NULL is a no-op.
  * @param      struct_size  sizeof(fm_evaluation_options) of the caller.
- * Threads: any.   Since: 0.1. */
+ * Threads: any.   Cost: O(1).   Since: 0.1. */
 FM_API void fm_evaluation_options_init(fm_evaluation_options *options, uint32_t struct_size);
 
 /** Make an evaluation without comparisons.
@@ -137,13 +149,15 @@ FM_API void fm_evaluation_options_init(fm_evaluation_options *options, uint32_t 
  * @param[in]  options  NULL for defaults.
  * @param[out] err      optional error detail.
  * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_NO_MEMORY.
- * Threads: any.   Since: 0.1. */
+ * Threads: any.   Cost: O(1).   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_evaluation_new(fm_evaluation **out,
                                                 const fm_evaluation_options *options,
                                                 fm_error *err);
 
-/** Release an evaluation, its scores wiped; NULL is a no-op.
- * Threads: confined.   Since: 0.1. */
+/** Release an evaluation, its scores wiped.
+ *
+ * @param[in] evaluation  NULL is a no-op.
+ * Threads: confined.   Cost: O(n).   Since: 0.1. */
 FM_API void fm_evaluation_free(fm_evaluation *evaluation);
 
 /** Add comparisons; any number of times.
@@ -233,6 +247,7 @@ FM_API FM_NODISCARD fm_status fm_evaluation_histogram(fm_evaluation *evaluation,
 
 /* --- calibration ----------------------------------------------------------------------------- */
 
+/** Options of fm_calibrate and fm_liveness_calibrate. Zero means default everywhere. */
 typedef struct fm_calibration_options {
     uint32_t struct_size; /**< sizeof(fm_calibration_options), set by fm_calibration_options_init */
     fm_metric metric;     /**< of the scores, fm_model_info has it; must be told of a siamese one,
@@ -245,7 +260,7 @@ typedef struct fm_calibration_options {
  *
  * @param[out] options      written up to struct_size bytes; NULL is a no-op.
  * @param      struct_size  sizeof(fm_calibration_options) of the caller.
- * Threads: any.   Since: 0.1. */
+ * Threads: any.   Cost: O(1).   Since: 0.1. */
 FM_API void fm_calibration_options_init(fm_calibration_options *options, uint32_t struct_size);
 
 /** The calibration of a model, as its manifest has it (docs/models.md): a JSON object.

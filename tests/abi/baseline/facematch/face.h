@@ -11,13 +11,13 @@ extern "C" {
 
 /** Points of a face, in this order, "left" as seen in the image. */
 enum {
-    FM_POINT_LEFT_EYE = 0,
-    FM_POINT_RIGHT_EYE = 1,
-    FM_POINT_NOSE_TIP = 2,
-    FM_POINT_LEFT_MOUTH = 3,
-    FM_POINT_RIGHT_MOUTH = 4
+    FM_POINT_LEFT_EYE = 0,    /**< its middle */
+    FM_POINT_RIGHT_EYE = 1,   /**< its middle */
+    FM_POINT_NOSE_TIP = 2,    /**< the tip of the nose */
+    FM_POINT_LEFT_MOUTH = 3,  /**< corner of the mouth */
+    FM_POINT_RIGHT_MOUTH = 4  /**< corner of the mouth */
 };
-#define FM_POINT_COUNT 5
+#define FM_POINT_COUNT 5 /**< points of a face */
 
 /** One face, in pixels of the upright image: origin at the top left corner of the top left pixel,
  * x to the right, y down. The box may reach beyond the image. Frozen: this struct never grows. */
@@ -41,7 +41,9 @@ typedef struct fm_face {
  * @param[out] count     number of faces found, whatever the capacity; 0 when there is none.
  * @param[out] err       optional error detail.
  * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_STATE (no detector); FM_E_BACKEND; FM_E_NO_MEMORY.
- * Threads: confined to session.   Since: 0.1.
+ * Threads: confined to session.
+ * Cost: grows with the pixels of the image, and with a smaller min_face_px of the session.
+ * Since: 0.1.
  * Source: Zhang et al. 2016 (arXiv:1604.02878), the MTCNN cascade. */
 FM_API FM_NODISCARD fm_status fm_detect(fm_session *session, const fm_image *image, fm_face *faces,
                                         size_t capacity, size_t *count, fm_error *err);
@@ -60,7 +62,9 @@ FM_API FM_NODISCARD fm_status fm_detect(fm_session *session, const fm_image *ima
  * @return FM_OK; FM_E_INVALID_ARGUMENT (NULL, points not finite or all in one place);
  *   FM_E_NOT_FOUND (no face); FM_E_STATE (no embedder, or no detector and no face given);
  *   FM_E_BACKEND; FM_E_NO_MEMORY.
- * Threads: confined to session.   Since: 0.1.
+ * Threads: confined to session.
+ * Cost: that of fm_detect unless a face is given, and O(pixels of the crop and of the face).
+ * Since: 0.1.
  * Source: Umeyama 1991 (IEEE TPAMI 13(4)), equations 34 to 42. */
 FM_API FM_NODISCARD fm_status fm_align(fm_session *session, const fm_image *image,
                                        const fm_face *face, fm_image **out, fm_error *err);
@@ -73,7 +77,7 @@ FM_API FM_NODISCARD fm_status fm_align(fm_session *session, const fm_image *imag
  * @param      count  number of faces.
  * @param[out] err    optional error detail.
  * @return FM_OK; FM_E_INVALID_ARGUMENT (NULL, a coordinate that is not finite); FM_E_NO_MEMORY.
- * Threads: any.   Since: 0.1. */
+ * Threads: any.   Cost: O(pixels).   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_image_draw_faces(fm_image **out, const fm_image *image,
                                                   const fm_face *faces, size_t count,
                                                   fm_error *err);

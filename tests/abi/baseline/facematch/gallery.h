@@ -31,6 +31,7 @@ typedef struct fm_gallery fm_gallery;
 #define FM_GALLERY_KEY_SIZE 32    /**< bytes of a key */
 #define FM_PASSPHRASE_MAX   1024  /**< bytes of a passphrase */
 
+/** What a gallery is opened for. */
 typedef int32_t fm_gallery_mode;
 enum {
     FM_GALLERY_CREATE = 1,   /**< open for writing; made if it does not exist; the default */
@@ -51,7 +52,7 @@ enum {
 
 /** Gives the key of a gallery, from a key ring, a device or a person.
  *
- * @param      user  as given in fm_gallery_key.
+ * @param[in]  user  as given in fm_gallery_key.
  * @param[out] key   uint8[FM_GALLERY_KEY_SIZE]; wiped by the library after use.
  * @return FM_OK, or the status that the call is to fail with.
  * Threads: the calling thread; it must not use the gallery. */
@@ -88,8 +89,8 @@ typedef struct fm_gallery_options {
 typedef struct fm_gallery_info {
     uint32_t struct_size; /**< sizeof(fm_gallery_info), set by the caller */
     int32_t dim;          /**< floats of a template */
-    int64_t identities;
-    int64_t templates;
+    int64_t identities;              /**< people */
+    int64_t templates;               /**< of all of them */
     int64_t created_ms;              /**< milliseconds since 1970-01-01 UTC */
     char model_id[FM_MODEL_ID_SIZE]; /**< the model it is pinned to */
     char model_name[64];             /**< for people to read; cut if longer */
@@ -99,7 +100,7 @@ typedef struct fm_gallery_info {
 
 /** One person. Frozen: this struct never grows. */
 typedef struct fm_identity {
-    char id[FM_ID_MAX + 1];
+    char id[FM_ID_MAX + 1];                     /**< 1..FM_ID_MAX bytes of UTF-8 */
     char display_name[FM_DISPLAY_NAME_MAX + 1]; /**< "" when none was given */
     int64_t created_ms;                         /**< milliseconds since 1970-01-01 UTC */
     int64_t updated_ms;                         /**< of the last change to it or its templates */
@@ -112,8 +113,8 @@ typedef struct fm_template {
     int64_t template_id; /**< > 0, unique in the gallery, never used again */
     int64_t created_ms;  /**< milliseconds since 1970-01-01 UTC */
     float quality;       /**< as given or measured at enrolment, 0..1; NaN when neither */
-    char label[FM_LABEL_MAX + 1];
-    int32_t reserved; /**< 0 */
+    char label[FM_LABEL_MAX + 1]; /**< "" when none was given */
+    int32_t reserved;             /**< 0 */
 } fm_template;
 
 /** What to store beside a template. Zero means default everywhere. */
@@ -140,7 +141,7 @@ typedef struct fm_enroll_options {
 typedef struct fm_enrollment {
     uint32_t struct_size; /**< sizeof(fm_enrollment), set by the caller */
     int32_t new_identity; /**< 1: the identity did not exist before */
-    int64_t template_id;
+    int64_t template_id; /**< of the template that was stored */
     int32_t templates;  /**< of the identity, this one included */
     int32_t face_count; /**< faces found in the photograph; 0 when none was looked for */
     fm_face face;       /**< the face that was enrolled; all zero when none was looked for */
@@ -174,7 +175,7 @@ typedef struct fm_identify_options {
 
 /** One identity that matches. Frozen: this struct never grows. */
 typedef struct fm_match {
-    char id[FM_ID_MAX + 1];
+    char id[FM_ID_MAX + 1]; /**< of the identity */
     double fmr;          /**< share of strangers that would score at least this high against one
                               identity; NaN without a calibration */
     int64_t template_id; /**< its best template; 0 under FM_SCORE_MEAN */
@@ -198,28 +199,28 @@ typedef struct fm_identification {
  *
  * @param[out] options      written up to struct_size bytes; NULL is a no-op.
  * @param      struct_size  sizeof(fm_gallery_options) of the caller.
- * Threads: any.   Since: 0.1. */
+ * Threads: any.   Cost: O(1).   Since: 0.1. */
 FM_API void fm_gallery_options_init(fm_gallery_options *options, uint32_t struct_size);
 
 /** Fill a key with zeros: none is given yet.
  *
  * @param[out] key          written up to struct_size bytes; NULL is a no-op.
  * @param      struct_size  sizeof(fm_gallery_key) of the caller.
- * Threads: any.   Since: 0.1. */
+ * Threads: any.   Cost: O(1).   Since: 0.1. */
 FM_API void fm_gallery_key_init(fm_gallery_key *key, uint32_t struct_size);
 
 /** Fill options with defaults.
  *
  * @param[out] options      written up to struct_size bytes; NULL is a no-op.
  * @param      struct_size  sizeof(fm_enroll_options) of the caller.
- * Threads: any.   Since: 0.1. */
+ * Threads: any.   Cost: O(1).   Since: 0.1. */
 FM_API void fm_enroll_options_init(fm_enroll_options *options, uint32_t struct_size);
 
 /** Fill options with defaults.
  *
  * @param[out] options      written up to struct_size bytes; NULL is a no-op.
  * @param      struct_size  sizeof(fm_identify_options) of the caller.
- * Threads: any.   Since: 0.1. */
+ * Threads: any.   Cost: O(1).   Since: 0.1. */
 FM_API void fm_identify_options_init(fm_identify_options *options, uint32_t struct_size);
 
 /** Open a gallery, or make one.
@@ -250,7 +251,7 @@ FM_API FM_NODISCARD fm_status fm_gallery_open(fm_gallery **out, const char *uri,
  * @param[in,out] info     struct_size set by the caller; untouched on failure.
  * @param[out]    err      optional error detail.
  * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_CORRUPT; FM_E_IO; FM_E_BUSY.
- * Threads: synchronised.   Since: 0.1. */
+ * Threads: synchronised.   Cost: a query to the store.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_gallery_describe(fm_gallery *gallery, fm_gallery_info *info,
                                                   fm_error *err);
 
@@ -273,7 +274,8 @@ FM_API FM_NODISCARD fm_status fm_gallery_describe(fm_gallery *gallery, fm_galler
  * @return as fm_embed and fm_gallery_add; FM_E_REFUSED (by the gate; options->report tells why);
  *   FM_E_MODEL_MISMATCH (the session's embedder is another); with options->liveness as fm_liveness,
  *   too; FM_E_NOT_LIVE (required, and not found to be live: nothing was stored).
- * Threads: synchronised; confined to session.   Since: 0.1. */
+ * Threads: synchronised; confined to session.
+ * Cost: that of fm_embed, of a search by the gate, and of a durable write.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_gallery_enroll(fm_gallery *gallery, fm_session *session,
                                                 const char *id, const fm_image *image,
                                                 const fm_enroll_options *options,
@@ -294,7 +296,7 @@ FM_API FM_NODISCARD fm_status fm_gallery_enroll(fm_gallery *gallery, fm_session 
  *   object, embedding); FM_E_LIMIT (FM_LIMIT_TEMPLATES reached); FM_E_PERMISSION (read-only); FM_E_BUSY;
  *   FM_E_IO (disk full and the like: nothing was changed; where a server was lost while it stored,
  *   the message says that it may or may not have done so); FM_E_CORRUPT; FM_E_NO_MEMORY.
- * Threads: synchronised.   Since: 0.1. */
+ * Threads: synchronised.   Cost: a durable write; with a gate a search, too.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_gallery_add(fm_gallery *gallery, const char *id,
                                              const float *embedding, size_t dim,
                                              const fm_enroll_options *options, fm_enrollment *out,
@@ -308,7 +310,7 @@ FM_API FM_NODISCARD fm_status fm_gallery_add(fm_gallery *gallery, const char *id
  * @param[out] err      optional error detail.
  * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_NOT_FOUND; FM_E_PERMISSION; FM_E_BUSY; FM_E_IO;
  *   FM_E_CORRUPT; FM_E_NO_MEMORY.
- * Threads: synchronised.   Since: 0.1. */
+ * Threads: synchronised.   Cost: a durable write, and a reading of the whole file.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_gallery_remove(fm_gallery *gallery, const char *id,
                                                 size_t *removed, fm_error *err);
 
@@ -319,7 +321,7 @@ FM_API FM_NODISCARD fm_status fm_gallery_remove(fm_gallery *gallery, const char 
  * @param      template_id  one of its templates.
  * @param[out] err          optional error detail.
  * @return as fm_gallery_remove; FM_E_NOT_FOUND also when the template is of another identity.
- * Threads: synchronised.   Since: 0.1. */
+ * Threads: synchronised.   Cost: as fm_gallery_remove.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_gallery_remove_template(fm_gallery *gallery, const char *id,
                                                          int64_t template_id, fm_error *err);
 
@@ -347,7 +349,7 @@ FM_API FM_NODISCARD fm_status fm_gallery_rekey(fm_gallery *gallery, const fm_gal
  * @param[out] out      untouched on failure.
  * @param[out] err      optional error detail.
  * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_NOT_FOUND; FM_E_BUSY; FM_E_IO; FM_E_CORRUPT.
- * Threads: synchronised.   Since: 0.1. */
+ * Threads: synchronised.   Cost: a query to the store.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_gallery_get(fm_gallery *gallery, const char *id, fm_identity *out,
                                              fm_error *err);
 
@@ -362,7 +364,7 @@ FM_API FM_NODISCARD fm_status fm_gallery_get(fm_gallery *gallery, const char *id
  * @param[out] err      optional error detail.
  * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_NOT_FOUND; FM_E_BUFFER_TOO_SMALL; FM_E_BUSY; FM_E_IO;
  *   FM_E_CORRUPT.
- * Threads: synchronised.   Since: 0.1. */
+ * Threads: synchronised.   Cost: a query to the store.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_gallery_get_metadata(fm_gallery *gallery, const char *id,
                                                       char *out, size_t out_len, size_t *needed,
                                                       fm_error *err);
@@ -377,7 +379,7 @@ FM_API FM_NODISCARD fm_status fm_gallery_get_metadata(fm_gallery *gallery, const
  * @param[out] count     number of templates of the identity, whatever the capacity.
  * @param[out] err       optional error detail.
  * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_NOT_FOUND; FM_E_BUSY; FM_E_IO; FM_E_CORRUPT.
- * Threads: synchronised.   Since: 0.1. */
+ * Threads: synchronised.   Cost: a query to the store.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_gallery_get_templates(fm_gallery *gallery, const char *id,
                                                        fm_template *out, size_t capacity,
                                                        size_t *count, fm_error *err);
@@ -392,7 +394,7 @@ FM_API FM_NODISCARD fm_status fm_gallery_get_templates(fm_gallery *gallery, cons
  * @param[out] err          optional error detail.
  * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_NOT_FOUND; FM_E_BUFFER_TOO_SMALL; FM_E_BUSY; FM_E_IO;
  *   FM_E_CORRUPT.
- * Threads: synchronised.   Since: 0.1. */
+ * Threads: synchronised.   Cost: a query to the store.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_gallery_get_embedding(fm_gallery *gallery, const char *id,
                                                        int64_t template_id, float *out,
                                                        size_t out_len, fm_error *err);
@@ -406,7 +408,7 @@ FM_API FM_NODISCARD fm_status fm_gallery_get_embedding(fm_gallery *gallery, cons
  * @param[out] count     identities written; fewer than capacity: the end.
  * @param[out] err       optional error detail.
  * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_BUSY; FM_E_IO; FM_E_CORRUPT.
- * Threads: synchronised.   Since: 0.1. */
+ * Threads: synchronised.   Cost: a query to the store, O(capacity).   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_gallery_list(fm_gallery *gallery, const char *after_id,
                                               fm_identity *out, size_t capacity, size_t *count,
                                               fm_error *err);
@@ -418,7 +420,7 @@ FM_API FM_NODISCARD fm_status fm_gallery_list(fm_gallery *gallery, const char *a
  * @param[out] templates   optional; untouched on failure.
  * @param[out] err         optional error detail.
  * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_BUSY; FM_E_IO; FM_E_CORRUPT.
- * Threads: synchronised.   Since: 0.1. */
+ * Threads: synchronised.   Cost: a query to the store.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_gallery_count(fm_gallery *gallery, size_t *identities,
                                                size_t *templates, fm_error *err);
 
@@ -441,7 +443,9 @@ FM_API FM_NODISCARD fm_status fm_gallery_count(fm_gallery *gallery, size_t *iden
  * @param[out]    err       optional error detail.
  * @return FM_OK, also for nobody; as fm_embed and fm_gallery_search; with options->liveness as
  *   fm_liveness, too; FM_E_NOT_LIVE (required, and not found to be live: nobody was looked up).
- * Threads: synchronised; confined to session.   Since: 0.1. */
+ * Threads: synchronised; confined to session.
+ * Cost: that of fm_embed, fm_gallery_search, and of fm_liveness where it is asked for.
+ * Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_identify(fm_gallery *gallery, fm_session *session,
                                           const fm_image *image, const fm_identify_options *options,
                                           fm_match *matches, size_t capacity, size_t *count,
@@ -484,7 +488,8 @@ FM_API FM_NODISCARD fm_status fm_gallery_search(fm_gallery *gallery, const float
  * @param[out]    err      optional error detail.
  * @return as fm_verify; FM_E_NOT_FOUND (no such identity, one without templates, or no face);
  *   FM_E_MODEL_MISMATCH (the session's embedder is another).
- * Threads: synchronised; confined to session.   Since: 0.1. */
+ * Threads: synchronised; confined to session.
+ * Cost: that of fm_embed, and of fm_liveness where it is asked for.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_verify_identity(fm_gallery *gallery, fm_session *session,
                                                  const char *id, const fm_image *image,
                                                  const fm_verify_options *options,
@@ -507,9 +512,11 @@ FM_API FM_NODISCARD fm_status fm_verify_identity(fm_gallery *gallery, fm_session
 FM_API FM_NODISCARD fm_status fm_gallery_recall(fm_gallery *gallery, size_t samples, size_t k,
                                                 double *recall, fm_error *err);
 
-/** Close a gallery; NULL is a no-op. Copies of templates in memory are wiped.
+/** Close a gallery. Copies of templates in memory are wiped.
  *
- * Threads: no other thread may be using it.   Since: 0.1. */
+ * @param[in] gallery  NULL is a no-op.
+ * Threads: no other thread may be using it.   Cost: O(templates * dim), which are wiped.
+ * Since: 0.1. */
 FM_API void fm_gallery_close(fm_gallery *gallery);
 
 #ifdef __cplusplus

@@ -22,11 +22,11 @@ typedef struct fm_image fm_image;
 typedef int32_t fm_pixel_format;
 
 enum {
-    FM_PIXEL_RGB8 = 1,
-    FM_PIXEL_BGR8 = 2,
-    FM_PIXEL_RGBA8 = 3, /**< alpha is ignored */
-    FM_PIXEL_BGRA8 = 4, /**< alpha is ignored */
-    FM_PIXEL_GRAY8 = 5
+    FM_PIXEL_RGB8 = 1,  /**< 3 bytes: red, green, blue */
+    FM_PIXEL_BGR8 = 2,  /**< 3 bytes: blue, green, red, as OpenCV has them */
+    FM_PIXEL_RGBA8 = 3, /**< 4 bytes; alpha is ignored */
+    FM_PIXEL_BGRA8 = 4, /**< 4 bytes; alpha is ignored */
+    FM_PIXEL_GRAY8 = 5  /**< 1 byte */
 };
 
 /** Limits on what is decoded. 0 means the default, UINT64_MAX switches a limit off. */
@@ -53,7 +53,7 @@ typedef struct fm_image_info {
  *
  * @param[out] options      written up to struct_size bytes; NULL is a no-op.
  * @param      struct_size  sizeof(fm_image_options) of the caller.
- * Threads: any.   Since: 0.1. */
+ * Threads: any.   Cost: O(1).   Since: 0.1. */
 FM_API void fm_image_options_init(fm_image_options *options, uint32_t struct_size);
 
 /** Decode a file: JPEG, PNG, BMP, TGA, PNM (binary), GIF (first frame).
@@ -68,7 +68,7 @@ FM_API void fm_image_options_init(fm_image_options *options, uint32_t struct_siz
  * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_NOT_FOUND (no such file); FM_E_IO (directory,
  *   unreadable); FM_E_CORRUPT (empty, truncated, not an image); FM_E_UNSUPPORTED (a picture format
  *   that is not read); FM_E_LIMIT; FM_E_NO_MEMORY.
- * Threads: any.   Since: 0.1.
+ * Threads: any.   Cost: decodes, O(pixels).   Since: 0.1.
  * Source: EXIF 2.32 (CIPA DC-008-2019), tag 0x0112 Orientation. */
 FM_API FM_NODISCARD fm_status fm_image_load_file(fm_image **out, const char *path,
                                                  const fm_image_options *options, fm_error *err);
@@ -77,11 +77,11 @@ FM_API FM_NODISCARD fm_status fm_image_load_file(fm_image **out, const char *pat
  *
  * @param[out] out      the image; untouched on failure. Free with fm_image_free.
  * @param[in]  data     the encoded bytes; borrowed for the call.
- * @param[in]  size     number of bytes.
+ * @param      size     number of bytes.
  * @param[in]  options  limits; NULL for defaults.
  * @param[out] err      optional error detail.
  * @return as fm_image_load_file, without FM_E_NOT_FOUND and FM_E_IO.
- * Threads: any.   Since: 0.1. */
+ * Threads: any.   Cost: decodes, O(pixels).   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_image_load_memory(fm_image **out, const void *data, size_t size,
                                                    const fm_image_options *options, fm_error *err);
 
@@ -90,7 +90,7 @@ FM_API FM_NODISCARD fm_status fm_image_load_memory(fm_image **out, const void *d
  * @param[out] out           the image; untouched on failure. Free with fm_image_free.
  * @param[in]  pixels        first byte of the top row. Borrowed: must stay valid and unchanged
  *                           until the image is freed.
- * @param[in]  size          bytes readable at pixels; at least
+ * @param      size          bytes readable at pixels; at least
  *                           (height_px - 1) * stride_bytes + width_px * bytes per pixel.
  * @param      width_px      1..65,535.
  * @param      height_px     1..65,535.
@@ -99,7 +99,7 @@ FM_API FM_NODISCARD fm_status fm_image_load_memory(fm_image **out, const void *d
  * @param      format        one of FM_PIXEL_*.
  * @param[out] err           optional error detail.
  * @return FM_OK; FM_E_INVALID_ARGUMENT (NULL, size, stride or format); FM_E_NO_MEMORY.
- * Threads: any.   Since: 0.1. */
+ * Threads: any.   Cost: O(1), nothing is copied.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_image_from_pixels(fm_image **out, const void *pixels, size_t size,
                                                    int32_t width_px, int32_t height_px,
                                                    size_t stride_bytes, fm_pixel_format format,
@@ -111,7 +111,7 @@ FM_API FM_NODISCARD fm_status fm_image_from_pixels(fm_image **out, const void *p
  * @param[in,out] info   struct_size set by the caller; the rest is written.
  * @param[out]    err    optional error detail.
  * @return FM_OK; FM_E_INVALID_ARGUMENT.
- * Threads: any.   Since: 0.1. */
+ * Threads: any.   Cost: O(1).   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_image_describe(const fm_image *image, fm_image_info *info,
                                                 fm_error *err);
 
@@ -119,11 +119,11 @@ FM_API FM_NODISCARD fm_status fm_image_describe(const fm_image *image, fm_image_
  *
  * @param[in]  image    the image.
  * @param[out] out      uint8[height][width][3], rows without gaps; untouched on failure.
- * @param[in]  out_len  bytes available at out.
+ * @param      out_len  bytes available at out.
  * @param[out] needed   optional; height * width * 3, also set when the buffer is too small.
  * @param[out] err      optional error detail.
  * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_BUFFER_TOO_SMALL.
- * Threads: any.   Since: 0.1. */
+ * Threads: any.   Cost: O(pixels).   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_image_copy_rgb(const fm_image *image, uint8_t *out, size_t out_len,
                                                 size_t *needed, fm_error *err);
 
@@ -135,13 +135,14 @@ FM_API FM_NODISCARD fm_status fm_image_copy_rgb(const fm_image *image, uint8_t *
  * @param[in]  path   where to; an existing file is replaced.
  * @param[out] err    optional error detail.
  * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_UNSUPPORTED (another ending); FM_E_IO; FM_E_NO_MEMORY.
- * Threads: any.   Since: 0.1. */
+ * Threads: any.   Cost: encodes, O(pixels), and waits for the disk.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_image_save_file(const fm_image *image, const char *path,
                                                  fm_error *err);
 
-/** Release an image; NULL is a no-op. Pixels the library decoded are wiped first.
+/** Release an image. Pixels the library decoded are wiped first.
  *
- * Threads: no other thread may be using it.   Since: 0.1. */
+ * @param[in] image  NULL is a no-op.
+ * Threads: no other thread may be using it.   Cost: O(pixels), which are wiped.   Since: 0.1. */
 FM_API void fm_image_free(fm_image *image);
 
 #ifdef __cplusplus

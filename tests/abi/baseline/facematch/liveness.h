@@ -29,23 +29,24 @@
 extern "C" {
 #endif
 
+/** What a check of liveness answers. */
 typedef int32_t fm_liveness_verdict;
 enum {
-    FM_LIVENESS_NOT_CHECKED = 0,
-    FM_LIVENESS_LIVE = 1,
-    FM_LIVENESS_SPOOF = 2,
-    FM_LIVENESS_UNCERTAIN = 3
+    FM_LIVENESS_NOT_CHECKED = 0, /**< nobody asked */
+    FM_LIVENESS_LIVE = 1,        /**< a living face before the camera */
+    FM_LIVENESS_SPOOF = 2,       /**< a picture of one */
+    FM_LIVENESS_UNCERTAIN = 3    /**< it cannot be told; fm_liveness_reason says why */
 };
 
 /** Why a verdict is UNCERTAIN, in the order in which it is looked at. */
 typedef int32_t fm_liveness_reason;
 enum {
-    FM_LIVENESS_REASON_NONE = 0,
+    FM_LIVENESS_REASON_NONE = 0,       /**< the verdict is not UNCERTAIN */
     FM_LIVENESS_REASON_TOO_SMALL = 1,  /**< the face has too few pixels */
     FM_LIVENESS_REASON_CUT = 2,        /**< the frame's edge cuts the face */
     FM_LIVENESS_REASON_CROP = 3,       /**< too little of what the net wants to see around the face is
                                             in the frame: step back */
-    FM_LIVENESS_REASON_BLURRED = 4,
+    FM_LIVENESS_REASON_BLURRED = 4,    /**< the face is out of focus */
     FM_LIVENESS_REASON_BETWEEN = 5,    /**< the score lies between the two thresholds */
     FM_LIVENESS_REASON_OTHER_FACE = 6, /**< of a sequence: frames of different people */
     FM_LIVENESS_REASON_STILL = 7,      /**< of a sequence: the same picture again */
@@ -83,7 +84,7 @@ typedef struct fm_liveness_options {
 /** What was found in one frame. */
 typedef struct fm_liveness_result {
     uint32_t struct_size; /**< sizeof(fm_liveness_result), set by the caller */
-    fm_liveness_verdict verdict;
+    fm_liveness_verdict verdict; /**< never FM_LIVENESS_NOT_CHECKED */
     fm_liveness_reason reason; /**< FM_LIVENESS_REASON_NONE unless UNCERTAIN */
     float score;               /**< grows with liveness, 0..1: the mean of the nets'; told with every
                                     verdict */
@@ -103,30 +104,30 @@ typedef struct fm_liveness_result {
 /** What a decision tells about liveness. Frozen: this struct never grows. */
 typedef struct fm_liveness_summary {
     fm_liveness_verdict verdict; /**< FM_LIVENESS_NOT_CHECKED under FM_LIVENESS_OFF: all is zero */
-    fm_liveness_reason reason;
-    float score;
-    int32_t reserved; /**< 0 */
+    fm_liveness_reason reason;   /**< FM_LIVENESS_REASON_NONE unless UNCERTAIN */
+    float score;                 /**< as in fm_liveness_result */
+    int32_t reserved;            /**< 0 */
 } fm_liveness_summary;
 
 /** The name of a verdict: "not_checked", "live", "spoof", "uncertain".
  *
  * @param verdict  any value.
  * @return a static string; "unknown" for a value this version does not know.
- * Threads: any.   Since: 0.1. */
+ * Threads: any.   Cost: O(1).   Since: 0.1. */
 FM_API const char *fm_liveness_verdict_name(fm_liveness_verdict verdict);
 
 /** The name of a reason, such as "too_small"; "none" for FM_LIVENESS_REASON_NONE.
  *
  * @param reason  any value.
  * @return a static string; "unknown" for a value this version does not know.
- * Threads: any.   Since: 0.1. */
+ * Threads: any.   Cost: O(1).   Since: 0.1. */
 FM_API const char *fm_liveness_reason_name(fm_liveness_reason reason);
 
 /** Fill options with defaults.
  *
  * @param[out] options      written up to struct_size bytes; NULL is a no-op.
  * @param      struct_size  sizeof(fm_liveness_options) of the caller.
- * Threads: any.   Since: 0.1. */
+ * Threads: any.   Cost: O(1).   Since: 0.1. */
 FM_API void fm_liveness_options_init(fm_liveness_options *options, uint32_t struct_size);
 
 /** Is this face live?
@@ -162,7 +163,8 @@ FM_API FM_NODISCARD fm_status fm_liveness(fm_session *session, const fm_image *i
  * @param[out]    statuses      fm_status[n]: FM_OK or FM_E_NOT_FOUND (no face); untouched on failure.
  * @param[out]    err           optional error detail.
  * @return FM_OK, also when some images have no face; else as fm_liveness.
- * Threads: confined to session.   Since: 0.1. */
+ * Threads: confined to session.
+ * Cost: n detections, and n crops in shared forward passes of each net.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_liveness_batch(fm_session *session, const fm_image *const *images,
                                                 size_t n, const fm_face *faces,
                                                 const fm_liveness_options *options,
@@ -179,7 +181,7 @@ FM_API FM_NODISCARD fm_status fm_liveness_batch(fm_session *session, const fm_im
  * @param[out] err          optional error detail.
  * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_CORRUPT (not such a calibration); FM_E_LIMIT (a target
  *   lower than the calibration can vouch for); FM_E_NO_MEMORY.
- * Threads: any.   Since: 0.1. */
+ * Threads: any.   Cost: reads the text.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_liveness_thresholds(const char *calibration,
                                                      const fm_liveness_options *options,
                                                      float *live_score, float *spoof_score,
@@ -243,7 +245,7 @@ typedef struct fm_liveness_fusion {
  *
  * @param[out] options      written up to struct_size bytes; NULL is a no-op.
  * @param      struct_size  sizeof(fm_liveness_sequence_options) of the caller.
- * Threads: any.   Since: 0.1. */
+ * Threads: any.   Cost: O(1).   Since: 0.1. */
 FM_API void fm_liveness_sequence_options_init(fm_liveness_sequence_options *options,
                                               uint32_t struct_size);
 
@@ -256,7 +258,7 @@ FM_API void fm_liveness_sequence_options_init(fm_liveness_sequence_options *opti
  * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_STATE (a model is missing, or a calibration whose
  *   thresholds were not given); FM_E_LIMIT (a rate lower than a calibration can vouch for);
  *   FM_E_NO_MEMORY.
- * Threads: confined to session.   Since: 0.1. */
+ * Threads: confined to session.   Cost: O(1).   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_liveness_sequence_create(fm_liveness_sequence **out,
                                                           const fm_session *session,
                                                           const fm_liveness_sequence_options *options,
@@ -290,13 +292,14 @@ FM_API FM_NODISCARD fm_status fm_liveness_sequence_add(fm_liveness_sequence *seq
  * @param[in,out] out       struct_size set by the caller; untouched on failure.
  * @param[out]    err       optional error detail.
  * @return FM_OK; FM_E_INVALID_ARGUMENT.
- * Threads: confined to sequence.   Since: 0.1. */
+ * Threads: confined to sequence.   Cost: O(frames).   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_liveness_sequence_result(const fm_liveness_sequence *sequence,
                                                           fm_liveness_fusion *out, fm_error *err);
 
-/** Release an attempt; NULL is a no-op. What it kept of the frames is wiped.
+/** Release an attempt. What it kept of the frames is wiped.
  *
- * Threads: no other thread may be using it.   Since: 0.1. */
+ * @param[in] sequence  NULL is a no-op.
+ * Threads: no other thread may be using it.   Cost: O(frames).   Since: 0.1. */
 FM_API void fm_liveness_sequence_free(fm_liveness_sequence *sequence);
 
 #ifdef __cplusplus

@@ -21,8 +21,13 @@ extern "C" {
 /** One loaded network and its manifest. Opaque; free with fm_model_free. */
 typedef struct fm_model fm_model;
 
+/** What a network is for. */
 typedef int32_t fm_model_kind;
-enum { FM_MODEL_EMBEDDER = 1, FM_MODEL_DETECTOR = 2, FM_MODEL_LIVENESS = 3 };
+enum {
+    FM_MODEL_EMBEDDER = 1, /**< face in, vector out */
+    FM_MODEL_DETECTOR = 2, /**< photograph in, faces out */
+    FM_MODEL_LIVENESS = 3  /**< face in, alive or a picture out */
+};
 
 /** How the network was trained. Nothing in this interface depends on it. */
 typedef int32_t fm_model_family;
@@ -52,7 +57,7 @@ typedef struct fm_model_options {
                                     borrowed for the call */
     const char *const *allowed_ids; /**< hexadecimal model ids that may be loaded; NULL: any;
                                          borrowed for the call */
-    size_t allowed_ids_count;
+    size_t allowed_ids_count;       /**< of allowed_ids; 0 with NULL */
     /* --- 0.1 ends here, append below --- */
 } fm_model_options;
 
@@ -62,7 +67,7 @@ typedef struct fm_model_options {
 /** What a model says about itself. Strings live as long as the model; "" when not stated. */
 typedef struct fm_model_info {
     uint32_t struct_size; /**< sizeof(fm_model_info), set by the caller */
-    fm_model_kind kind;
+    fm_model_kind kind;         /**< what it is for */
     fm_model_family family;     /**< 0 for a detector */
     fm_metric metric;           /**< 0 unless an embedder */
     int32_t dim;                /**< floats of an embedding; 0 unless an embedder */
@@ -70,10 +75,10 @@ typedef struct fm_model_info {
     int32_t input_height_px;    /**< of the aligned crop */
     int32_t normalized;         /**< 1 if embeddings have unit L2 norm */
     char id[FM_MODEL_ID_SIZE];  /**< equal ids: comparable embeddings. Computed, never believed */
-    const char *name;
-    const char *source;
-    const char *license;
-    const char *training_data;
+    const char *name;           /**< such as "mobilefacenet" */
+    const char *source;         /**< where the weights come from, for people */
+    const char *license;        /**< as its publisher states it, for people */
+    const char *training_data;  /**< what it was trained on, for people */
     const char *calibration_dataset;  /**< "" when the model has no calibration */
     int64_t calibration_comparisons;  /**< impostor comparisons behind it; 0 without */
     double calibration_min_fmr;       /**< lowest rate it can vouch for; 0 without */
@@ -84,7 +89,7 @@ typedef struct fm_model_info {
  *
  * @param[out] options      written up to struct_size bytes; NULL is a no-op.
  * @param      struct_size  sizeof(fm_model_options) of the caller.
- * Threads: any.   Since: 0.1. */
+ * Threads: any.   Cost: O(1).   Since: 0.1. */
 FM_API void fm_model_options_init(fm_model_options *options, uint32_t struct_size);
 
 /** Load a model file.
@@ -98,7 +103,7 @@ FM_API void fm_model_options_init(fm_model_options *options, uint32_t struct_siz
  *   impossible fields, or none at all and none given); FM_E_VERSION (newer manifest format);
  *   FM_E_UNSUPPORTED (unknown kind or metric); FM_E_PERMISSION (id not allowed); FM_E_LIMIT;
  *   FM_E_BACKEND; FM_E_NO_MEMORY.
- * Threads: any.   Since: 0.1. */
+ * Threads: any.   Cost: reads and hashes the whole file.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_model_load(fm_model **out, const char *path,
                                             const fm_model_options *options, fm_error *err);
 
@@ -106,11 +111,11 @@ FM_API FM_NODISCARD fm_status fm_model_load(fm_model **out, const char *path,
  *
  * @param[out] out      the model; untouched on failure. Free with fm_model_free.
  * @param[in]  data     bytes of the archive; borrowed for the call.
- * @param[in]  size     number of bytes.
+ * @param      size     number of bytes.
  * @param[in]  options  NULL for defaults.
  * @param[out] err      optional error detail.
  * @return as fm_model_load, without FM_E_NOT_FOUND and FM_E_IO.
- * Threads: any.   Since: 0.1. */
+ * Threads: any.   Cost: hashes all of it.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_model_load_memory(fm_model **out, const void *data, size_t size,
                                                    const fm_model_options *options, fm_error *err);
 
@@ -120,7 +125,7 @@ FM_API FM_NODISCARD fm_status fm_model_load_memory(fm_model **out, const void *d
  * @param[in,out] info   struct_size set by the caller; the rest is written.
  * @param[out]    err    optional error detail.
  * @return FM_OK; FM_E_INVALID_ARGUMENT.
- * Threads: immutable.   Since: 0.1. */
+ * Threads: immutable.   Cost: O(1).   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_model_describe(const fm_model *model, fm_model_info *info,
                                                 fm_error *err);
 
@@ -134,7 +139,7 @@ FM_API FM_NODISCARD fm_status fm_model_describe(const fm_model *model, fm_model_
  * @param[out] err        optional error detail.
  * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_STATE (no calibration); FM_E_LIMIT (a rate lower
  *   than the calibration can vouch for).
- * Threads: immutable.   Since: 0.1. */
+ * Threads: immutable.   Cost: O(points of the calibration).   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_model_threshold(const fm_model *model, double fmr,
                                                  float *threshold, fm_error *err);
 
@@ -145,13 +150,14 @@ FM_API FM_NODISCARD fm_status fm_model_threshold(const fm_model *model, double f
  * @param[out] fmr    0 < fmr <= 1; never below calibration_min_fmr, which then reads "at most".
  * @param[out] err    optional error detail.
  * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_STATE (no calibration).
- * Threads: immutable.   Since: 0.1. */
+ * Threads: immutable.   Cost: O(points of the calibration).   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_model_fmr(const fm_model *model, float score, double *fmr,
                                            fm_error *err);
 
-/** Release a model; NULL is a no-op. Sessions and galleries made from it stay valid.
+/** Release a model. Sessions and galleries made from it stay valid.
  *
- * Threads: any, once.   Since: 0.1. */
+ * @param[in] model  NULL is a no-op.
+ * Threads: any, once.   Cost: O(1).   Since: 0.1. */
 FM_API void fm_model_free(fm_model *model);
 
 #ifdef __cplusplus

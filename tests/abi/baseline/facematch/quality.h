@@ -44,15 +44,15 @@ typedef struct fm_face_quality {
 /** Why a photograph was refused, in the order in which it is looked at. */
 typedef int32_t fm_refusal;
 enum {
-    FM_REFUSAL_NONE = 0,
-    FM_REFUSAL_NO_FACE = 1,
-    FM_REFUSAL_SEVERAL_FACES = 2,
-    FM_REFUSAL_FACE_TOO_SMALL = 3,
-    FM_REFUSAL_LOW_DETECTION_SCORE = 4,
-    FM_REFUSAL_BLURRED = 5,
-    FM_REFUSAL_TOO_DARK = 6,
-    FM_REFUSAL_TOO_BRIGHT = 7,
-    FM_REFUSAL_EXTREME_POSE = 8,
+    FM_REFUSAL_NONE = 0,                /**< let through */
+    FM_REFUSAL_NO_FACE = 1,             /**< none was found */
+    FM_REFUSAL_SEVERAL_FACES = 2,       /**< another face is nearly as large: other_faces */
+    FM_REFUSAL_FACE_TOO_SMALL = 3,      /**< min_size_px */
+    FM_REFUSAL_LOW_DETECTION_SCORE = 4, /**< min_score */
+    FM_REFUSAL_BLURRED = 5,             /**< min_sharpness */
+    FM_REFUSAL_TOO_DARK = 6,            /**< min_brightness */
+    FM_REFUSAL_TOO_BRIGHT = 7,          /**< max_brightness */
+    FM_REFUSAL_EXTREME_POSE = 8,        /**< max_yaw_deg, max_pitch_deg, max_roll_deg */
     FM_REFUSAL_LOOKS_LIKE_ANOTHER = 9, /**< matches another identity of the gallery */
     FM_REFUSAL_UNLIKE_ITSELF = 10      /**< does not match the identity it is meant for */
 };
@@ -103,14 +103,14 @@ typedef struct fm_gate_report {
  *
  * @param[out] options      written up to struct_size bytes; NULL is a no-op.
  * @param      struct_size  sizeof(fm_gate_options) of the caller.
- * Threads: any.   Since: 0.1. */
+ * Threads: any.   Cost: O(1).   Since: 0.1. */
 FM_API void fm_gate_options_init(fm_gate_options *options, uint32_t struct_size);
 
 /** The name of a reason, such as "face_too_small"; "none" for FM_REFUSAL_NONE.
  *
  * @param reason  any value.
  * @return a static string; "unknown" for a value this version does not know.
- * Threads: any.   Since: 0.1. */
+ * Threads: any.   Cost: O(1).   Since: 0.1. */
 FM_API const char *fm_refusal_name(fm_refusal reason);
 
 /** Measure one face of an image.

@@ -24,7 +24,7 @@ typedef struct fm_session fm_session;
 /** Arithmetic of the embedder. Detector and liveness model always run in float32. */
 typedef int32_t fm_precision;
 enum {
-    FM_PRECISION_FLOAT32 = 1,
+    FM_PRECISION_FLOAT32 = 1, /**< the default */
     FM_PRECISION_BFLOAT16 = 2 /**< faster on CPUs with AVX512_BF16 or AMX; refused elsewhere */
 };
 
@@ -63,7 +63,7 @@ typedef struct fm_session_options {
  *
  * @param[out] options      written up to struct_size bytes; NULL is a no-op.
  * @param      struct_size  sizeof(fm_session_options) of the caller.
- * Threads: any.   Since: 0.1. */
+ * Threads: any.   Cost: O(1).   Since: 0.1. */
 FM_API void fm_session_options_init(fm_session_options *options, uint32_t struct_size);
 
 /** Make a session. It holds references to its models: they may be freed at once.
@@ -80,9 +80,10 @@ FM_API void fm_session_options_init(fm_session_options *options, uint32_t struct
 FM_API FM_NODISCARD fm_status fm_session_create(fm_session **out, const fm_model *embedder,
                                                 const fm_session_options *options, fm_error *err);
 
-/** Release a session; NULL is a no-op. Its working memory is wiped.
+/** Release a session. Its working memory is wiped.
  *
- * Threads: no other thread may be using it.   Since: 0.1. */
+ * @param[in] session  NULL is a no-op.
+ * Threads: no other thread may be using it.   Cost: O(1).   Since: 0.1. */
 FM_API void fm_session_free(fm_session *session);
 
 #ifdef __cplusplus

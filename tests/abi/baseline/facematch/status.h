@@ -23,10 +23,10 @@ extern "C" {
 typedef int32_t fm_status;
 
 enum {
-    FM_OK = 0,
+    FM_OK = 0,                  /**< done */
     FM_E_INTERNAL = -1,         /**< a defect of the library: please report it */
     FM_E_INVALID_ARGUMENT = -2, /**< NULL, out of range, not UTF-8, wrong length */
-    FM_E_NO_MEMORY = -3,
+    FM_E_NO_MEMORY = -3,        /**< the system gives no more */
     FM_E_BUFFER_TOO_SMALL = -4, /**< `needed` tells the size; nothing was written */
     FM_E_NOT_FOUND = -5,        /**< no such file, identity or template; no face in the image */
     FM_E_IO = -6,               /**< the operating system refused to read or write */
@@ -36,13 +36,14 @@ enum {
     FM_E_BACKEND = -10,         /**< libtorch reported an error */
     FM_E_DEVICE = -11,          /**< the device is missing or failed */
     FM_E_LIMIT = -12,           /**< a limit of the options was exceeded */
-    FM_E_CANCELED = -13,
+    FM_E_CANCELED = -13,        /**< a callback of the caller stopped the call */
     FM_E_STATE = -14,          /**< the handle lacks what the call needs (a detector, a calibration) */
     FM_E_MODEL_MISMATCH = -15, /**< embeddings of different models cannot be compared */
     FM_E_PERMISSION = -16,     /**< read-only, or not allowed by the options */
     FM_E_EXISTS = -17,         /**< already there */
     FM_E_BUSY = -18,           /**< another process holds the gallery */
-    FM_E_REFUSED = -19,        /**< the enrolment gate refused the photograph; see quality.h */
+    FM_E_REFUSED = -19,        /**< the photograph was refused: by the enrolment gate, see quality.h,
+                                    or as unfit to train on, see fm_trainer_add_frame */
     FM_E_TRAINING = -20,       /**< training failed: collapse, explosion, people in both roles */
     FM_E_NOT_LIVE = -21        /**< liveness was required, and not found; see liveness.h */
 };
@@ -66,7 +67,7 @@ typedef struct fm_error {
  *
  * @param status  any value.
  * @return a static string; "FM_E_UNKNOWN" for a value this version does not know.
- * Threads: any.   Since: 0.1. */
+ * Threads: any.   Cost: O(1).   Since: 0.1. */
 FM_API const char *fm_status_name(fm_status status);
 
 #ifdef __cplusplus

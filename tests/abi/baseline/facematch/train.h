@@ -29,6 +29,7 @@
 #define FACEMATCH_TRAIN_H
 
 #include "image.h"
+#include "liveness.h"
 #include "model.h"
 
 #ifdef __cplusplus
@@ -72,9 +73,10 @@ enum {
 typedef int32_t fm_reduction;
 enum {
     FM_REDUCTION_MEAN = 1, /**< over the mined triplets */
-    FM_REDUCTION_SUM = 2
+    FM_REDUCTION_SUM = 2   /**< their sum */
 };
 
+/** How weights follow their gradients. */
 typedef int32_t fm_optimizer;
 enum {
     FM_OPTIMIZER_ADAM = 1,   /**< Kingma & Ba 2015, beta 0.9 and 0.999 */
@@ -93,7 +95,7 @@ enum {
 /** What a photograph is for. */
 typedef int32_t fm_role;
 enum {
-    FM_ROLE_TRAIN = 1,
+    FM_ROLE_TRAIN = 1,     /**< to learn from */
     FM_ROLE_VALIDATION = 2 /**< of people left out of training: measures each epoch, and makes the
                                 calibration of the saved model */
 };
@@ -129,9 +131,9 @@ enum {
     FM_FINDING_OVERLAP = 6      /**< a person both trained on and left out: fatal */
 };
 
-/** Frozen. Pointers are valid for the call only. */
+/** One finding. Frozen. Pointers are valid for the call only. */
 typedef struct fm_finding {
-    fm_finding_kind kind;
+    fm_finding_kind kind; /**< what it is about */
     int32_t fatal;       /**< 1: the call fails with FM_E_TRAINING and this message */
     const char *person;  /**< "" where it is about no one */
     const char *image;   /**< name given to fm_trainer_add_image; "" where it is about none */
@@ -139,6 +141,10 @@ typedef struct fm_finding {
     const char *message; /**< one line of UTF-8: what is wrong, and what to do */
 } fm_finding;
 
+/** Receives one finding, from the thread that trains.
+ *
+ * @param[in] user     as in the options.
+ * @param[in] finding  valid for the call only. */
 typedef void (*fm_finding_fn)(void *user, const fm_finding *finding);
 
 /** Options of fm_trainer_create. Zero means default everywhere. */
@@ -171,22 +177,27 @@ typedef struct fm_trainer_options {
                                          ("conv1", "block.2"); "all": the whole network, and of a
                                          liveness model all but the last layer of each network.
                                          Borrowed */
-    size_t freeze_count;
-    fm_augmentation augmentation;
-    uint64_t seed;
+    size_t freeze_count;            /**< of freeze; 0 with NULL */
+    fm_augmentation augmentation;   /**< default: none */
+    uint64_t seed;                  /**< of everything random; default 0 */
     const char *device;       /**< "cpu" (default) or "cuda:0"; borrowed for the call */
     int32_t threads;          /**< cores one step may use, 1..256; default 1 */
     int32_t aligned;          /**< 1: photographs are crops already, and are resized to the input */
     const fm_model *detector; /**< finds the faces unless aligned */
     fm_finding_fn on_finding; /**< NULL: only fatal findings are told, as errors */
     void *user;               /**< for on_finding */
+    const fm_liveness_options *liveness; /**< of a liveness model: its min_* say which frames are fit
+                                              to train on and to measure by, as fm_liveness will
+                                              have them; borrowed for the call; NULL for defaults */
     /* --- 0.1 ends here, append below --- */
 } fm_trainer_options;
 
 /** Where a run stands within an epoch. Frozen. */
 typedef struct fm_training_step {
-    int32_t epoch, epochs; /**< the first is 1 */
-    int32_t step, steps;   /**< of this epoch; the first is 1 */
+    int32_t epoch,         /**< the first is 1 */
+        epochs;            /**< of the run */
+    int32_t step,          /**< of this epoch; the first is 1 */
+        steps;             /**< of this epoch */
     double loss;           /**< of the step */
     double active;         /**< share of mined triplets (pairs, for a learned metric: those decided
                                 wrongly) with a loss above 0; softmax: share classified wrongly */
@@ -194,28 +205,35 @@ typedef struct fm_training_step {
     double negative_distance; /**< of impostor pairs */
 } fm_training_step;
 
-/** @return 0 to go on; anything else stops: the call answers FM_E_CANCELED. */
+/** How far an epoch has come; called by the thread that trains, after each step.
+ *
+ * @param[in] user  as given to fm_trainer_epoch.
+ * @param[in] step  valid for the call only.
+ * @return 0 to go on; anything else stops: the call answers FM_E_CANCELED. */
 typedef int32_t (*fm_training_fn)(void *user, const fm_training_step *step);
 
 /** How a run stands after its last whole epoch. */
 typedef struct fm_training_stats {
     uint32_t struct_size; /**< sizeof(fm_training_stats), set by the caller */
     int32_t finished;     /**< 1: all epochs are done, or patience is at its end */
-    int32_t epoch, epochs;
+    int32_t epoch,             /**< whole ones that were run */
+        epochs;                /**< of the run */
     int32_t steps;             /**< of an epoch */
     int32_t people;            /**< trained on */
     int64_t photographs;       /**< trained on */
     int32_t validation_people; /**< left out */
     int32_t best_epoch;        /**< with the lowest EER (and of a liveness model the lowest loss);
                                     0: before the first. Saved is that one */
-    int64_t validation_photographs;
-    double loss, active, positive_distance, negative_distance; /**< means over the epoch's steps; NaN
-                                                                    before the first */
+    int64_t validation_photographs; /**< left out */
+    double loss,               /**< mean over the epoch's steps; NaN before the first */
+        active,                /**< likewise, of fm_training_step.active */
+        positive_distance,     /**< likewise */
+        negative_distance;     /**< likewise */
     double learning_rate; /**< of the epoch */
     double eer;           /**< on all pairs of the people left out, or on their frames; NaN without
                                them */
-    double best_eer;
-    double first_eer;       /**< before the first epoch */
+    double best_eer;      /**< of best_epoch */
+    double first_eer;     /**< before the first epoch */
     double validation_loss; /**< of a liveness model, on the frames of the people left out; NaN without
                                  them; of others 0 */
     double best_validation_loss;  /**< of the epoch best_epoch */
@@ -239,14 +257,14 @@ typedef struct fm_trainer_save_options {
  *
  * @param[out] options      written up to struct_size bytes; NULL is a no-op.
  * @param      struct_size  sizeof(fm_trainer_options) of the caller.
- * Threads: any.   Since: 0.1. */
+ * Threads: any.   Cost: O(1).   Since: 0.1. */
 FM_API void fm_trainer_options_init(fm_trainer_options *options, uint32_t struct_size);
 
 /** Fill options with defaults.
  *
  * @param[out] options      written up to struct_size bytes; NULL is a no-op.
  * @param      struct_size  sizeof(fm_trainer_save_options) of the caller.
- * Threads: any.   Since: 0.1. */
+ * Threads: any.   Cost: O(1).   Since: 0.1. */
 FM_API void fm_trainer_save_options_init(fm_trainer_save_options *options, uint32_t struct_size);
 
 /** Begin to train a copy of a model's network. It holds references to its models.
@@ -258,12 +276,12 @@ FM_API void fm_trainer_save_options_init(fm_trainer_save_options *options, uint3
  * @param[in]  options  NULL for defaults.
  * @param[out] err      optional error detail.
  * @return FM_OK; FM_E_INVALID_ARGUMENT (a value out of range, a detector, a layer that is not there,
- *   nothing left to train; a liveness model with another loss, a head or aligned);
+ *   nothing left to train; a liveness model with another loss, a head or aligned, or limits out of
+ *   range);
  *   FM_E_UNSUPPORTED (fresh for a model that cannot draw its weights; a bundle; a learned metric
  *   without a metric to learn; a liveness model that gives probabilities); FM_E_DEVICE (no such
- *   device);
- *   FM_E_BACKEND; FM_E_NO_MEMORY.
- * Threads: any.   Since: 0.1. */
+ *   device); FM_E_BACKEND; FM_E_NO_MEMORY.
+ * Threads: any.   Cost: copies the network.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_trainer_create(fm_trainer **out, const fm_model *model,
                                                 const fm_trainer_options *options, fm_error *err);
 
@@ -284,7 +302,9 @@ FM_API FM_NODISCARD fm_status fm_trainer_add_image(fm_trainer *trainer, const fm
                                                    fm_role role, fm_error *err);
 
 /** Add a frame to the trainer of a liveness model: its face is found, and what each network looks at
- * is kept, cut as fm_liveness cuts it.
+ * is kept, cut as fm_liveness cuts it. A frame of which fm_liveness would say UNCERTAIN whatever the
+ * score, since the face is too small, cut, blurred or has too little around it, is refused: nothing is
+ * learned from what nobody is asked about, and measured is what is answered.
  *
  * @param[in,out] trainer  unchanged on failure; before its first epoch.
  * @param[in]     image    the whole frame; copied: may be freed at once.
@@ -295,7 +315,9 @@ FM_API FM_NODISCARD fm_status fm_trainer_add_image(fm_trainer *trainer, const fm
  * @param         role     FM_ROLE_TRAIN or FM_ROLE_VALIDATION.
  * @param[out]    err      optional error detail.
  * @return FM_OK; FM_E_INVALID_ARGUMENT (no such class; an embedder's trainer); FM_E_NOT_FOUND (no
- *   face); FM_E_STATE (an epoch was run already; no detector); FM_E_BACKEND; FM_E_NO_MEMORY.
+ *   face); FM_E_REFUSED (unfit by fm_trainer_options.liveness: the message has the reason, what was
+ *   measured and the limit); FM_E_STATE (an epoch was run already; no detector); FM_E_BACKEND;
+ *   FM_E_NO_MEMORY.
  * Threads: confined.   Cost: width * height * 3 bytes of each network's input.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_trainer_add_frame(fm_trainer *trainer, const fm_image *image,
                                                    fm_frame_class shows, const char *person,
@@ -319,14 +341,16 @@ FM_API FM_NODISCARD fm_status fm_trainer_check(fm_trainer *trainer, size_t *susp
  *
  * @param[in,out] trainer   after a failure or when canceled: where it was after the last whole
  *                          epoch, unless the failure was FM_E_TRAINING, which is final.
- * @param[in]     progress  called after each step; may be NULL. It must not call the library on
+ * @param         progress  called after each step; may be NULL. It must not call the library on
  *                          this trainer.
  * @param[in]     user      for progress.
  * @param[out]    err       optional error detail.
  * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_STATE (finished already; too few people or
- *   photographs; for a liveness model no live face, or no attack); FM_E_TRAINING (collapse, explosion, people in both roles: the message says what
- *   to do); FM_E_CANCELED; FM_E_BACKEND; FM_E_NO_MEMORY.
- * Threads: confined.   Since: 0.1. */
+ *   photographs; for a liveness model no live face, or no attack); FM_E_TRAINING (collapse, explosion,
+ *   people in both roles: the message says what to do); FM_E_CANCELED; FM_E_BACKEND; FM_E_NO_MEMORY.
+ * Threads: confined.
+ * Cost: a forward and a backward pass for each step, and a forward pass of each photograph left out.
+ * Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_trainer_epoch(fm_trainer *trainer, fm_training_fn progress,
                                                void *user, fm_error *err);
 
@@ -336,7 +360,7 @@ FM_API FM_NODISCARD fm_status fm_trainer_epoch(fm_trainer *trainer, fm_training_
  * @param[in,out] stats    struct_size set by the caller; untouched on failure.
  * @param[out]    err      optional error detail.
  * @return FM_OK; FM_E_INVALID_ARGUMENT.
- * Threads: confined.   Since: 0.1. */
+ * Threads: confined.   Cost: O(1).   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_trainer_stats(const fm_trainer *trainer, fm_training_stats *stats,
                                                fm_error *err);
 
@@ -348,7 +372,7 @@ FM_API FM_NODISCARD fm_status fm_trainer_stats(const fm_trainer *trainer, fm_tra
  * @param[out] err      optional error detail.
  * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_STATE (no epoch yet, or training has failed); FM_E_IO;
  *   FM_E_NO_MEMORY.
- * Threads: confined.   Since: 0.1. */
+ * Threads: confined.   Cost: writes weights and the optimiser's state.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_trainer_checkpoint(const fm_trainer *trainer, const char *path,
                                                     fm_error *err);
 
@@ -360,7 +384,7 @@ FM_API FM_NODISCARD fm_status fm_trainer_checkpoint(const fm_trainer *trainer, c
  * @param[out]    err      optional error detail; says what differs.
  * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_NOT_FOUND; FM_E_IO; FM_E_CORRUPT; FM_E_VERSION;
  *   FM_E_STATE (an epoch was run already; other photographs, options or model); FM_E_NO_MEMORY.
- * Threads: confined.   Since: 0.1. */
+ * Threads: confined.   Cost: reads the file.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_trainer_resume(fm_trainer *trainer, const char *path,
                                                 fm_error *err);
 
@@ -377,14 +401,16 @@ FM_API FM_NODISCARD fm_status fm_trainer_resume(fm_trainer *trainer, const char 
  * @param[out] err      optional error detail.
  * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_STATE (no epoch yet, or training has failed);
  *   FM_E_EXISTS; FM_E_IO; FM_E_BACKEND; FM_E_NO_MEMORY.
- * Threads: confined.   Since: 0.1. */
+ * Threads: confined.   Cost: writes the network, and makes the calibration.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_trainer_save(fm_trainer *trainer, const char *path,
                                               const fm_trainer_save_options *options,
                                               fm_error *err);
 
-/** Release a trainer, its photographs wiped; NULL is a no-op.
+/** Release a trainer, its photographs wiped.
  *
- * Threads: no other thread may be using it.   Since: 0.1. */
+ * @param[in] trainer  NULL is a no-op.
+ * Threads: no other thread may be using it.   Cost: O(photographs), which are wiped.
+ * Since: 0.1. */
 FM_API void fm_trainer_free(fm_trainer *trainer);
 
 #ifdef __cplusplus

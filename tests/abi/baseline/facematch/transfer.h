@@ -18,9 +18,9 @@ extern "C" {
 
 /** How far an export, import or sharding has come.
  *
- * @param user   as in the options.
- * @param done   identities, of an export; bytes, of an import; numbers of identities, of a sharding.
- * @param total  of the same; 0: not known.
+ * @param[in] user   as in the options.
+ * @param     done   identities, of an export; bytes, of an import; numbers of identities, of a sharding.
+ * @param     total  of the same; 0: not known.
  * @return 0 to go on; anything else stops: the call answers FM_E_CANCELED, and nothing was changed.
  *
  * Called by the thread that exports or imports, at the beginning, now and then, and at the end. It
@@ -50,7 +50,7 @@ typedef struct fm_transfer {
     uint32_t struct_size; /**< sizeof(fm_transfer), set by the caller */
     int32_t reserved;     /**< 0 */
     int64_t identities;   /**< written to the file; or imported, those that were merged included */
-    int64_t templates;
+    int64_t templates;    /**< likewise */
     int64_t skipped; /**< identities that an import left as they were */
     int64_t bytes;   /**< of the file, before it was sealed */
     /* --- 0.1 ends here, append below --- */
@@ -60,7 +60,7 @@ typedef struct fm_transfer {
  *
  * @param[out] options      written up to struct_size bytes; NULL is a no-op.
  * @param      struct_size  sizeof(fm_transfer_options) of the caller.
- * Threads: any.   Since: 0.1. */
+ * Threads: any.   Cost: O(1).   Since: 0.1. */
 FM_API void fm_transfer_options_init(fm_transfer_options *options, uint32_t struct_size);
 
 /** Write all of a gallery to a file, as it is at one moment.
@@ -73,9 +73,9 @@ FM_API void fm_transfer_options_init(fm_transfer_options *options, uint32_t stru
  * @param[out]    err      optional error detail.
  * @return FM_OK; FM_E_INVALID_ARGUMENT (also: the path is the gallery itself); FM_E_CANCELED; what
  *   the key's callback answers; FM_E_IO; FM_E_BUSY; FM_E_CORRUPT; FM_E_UNSUPPORTED (by this kind of
- * gallery); FM_E_NO_MEMORY. On failure there is no file, or still the old one. Threads:
- * synchronised; other calls on this handle wait, those on other handles do not. Cost: one pass;
- * memory does not grow with the gallery.   Since: 0.1. */
+ *   gallery); FM_E_NO_MEMORY. On failure there is no file, or still the old one.
+ * Threads: synchronised; other calls on this handle wait, those on other handles do not.
+ * Cost: one pass; memory does not grow with the gallery.   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_gallery_export(fm_gallery *gallery, const char *path,
                                                 const fm_transfer_options *options,
                                                 fm_transfer *out, fm_error *err);

@@ -8,9 +8,9 @@
 extern "C" {
 #endif
 
-#define FM_VERSION_MAJOR 0
-#define FM_VERSION_MINOR 1
-#define FM_VERSION_PATCH 0
+#define FM_VERSION_MAJOR 0 /**< of the headers; as the next two */
+#define FM_VERSION_MINOR 1 /**< rises with what is added, before 1.0 with breaks too */
+#define FM_VERSION_PATCH 0 /**< rises with what is mended */
 
 /** Rises with every change that breaks programs compiled before. */
 #define FM_ABI_VERSION 1
@@ -30,12 +30,14 @@ typedef struct fm_build_info {
 
 /** "MAJOR.MINOR.PATCH" of the running library; static.
  *
- * Threads: any.   Since: 0.1. */
+ * @return a static string.
+ * Threads: any.   Cost: O(1).   Since: 0.1. */
 FM_API const char *fm_version(void);
 
 /** FM_ABI_VERSION of the running library: compare it with the macro at start-up.
  *
- * Threads: any.   Since: 0.1. */
+ * @return FM_ABI_VERSION as it was when the library was built.
+ * Threads: any.   Cost: O(1).   Since: 0.1. */
 FM_API int32_t fm_abi_version(void);
 
 /** How the running library was built.
@@ -43,7 +45,7 @@ FM_API int32_t fm_abi_version(void);
  * @param[in,out] info  struct_size set by the caller; the rest is written.
  * @param[out]    err   optional error detail.
  * @return FM_OK; FM_E_INVALID_ARGUMENT (NULL, or struct_size below that of 0.1).
- * Threads: any.   Since: 0.1. */
+ * Threads: any.   Cost: O(1).   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_build_info_get(fm_build_info *info, fm_error *err);
 
 #ifdef __cplusplus
