@@ -29,16 +29,37 @@ static double find_recall(const options *opts)
 {
     enum { SAMPLES = 200, BEST = 5 };
     fm_error err = {sizeof err, 0, ""};
-    fm_model_info info;
+    context ctx;
     double recall = -1;
-    fm_model *model = ctx_model(opts, opts->model, FM_MODEL_EMBEDDER, &info);
-    fm_gallery *gallery =
-        model ? ctx_gallery_to_search(opts->args[0], model, FM_INDEX_HNSW, 0) : NULL;
+    if (!ctx_open_models(&ctx, opts, opts->model, NEEDS_EMBEDDER))
+        return recall;
+    fm_gallery *gallery = ctx_gallery_to_search(opts->args[0], ctx.embedder, FM_INDEX_HNSW, 0);
     if (gallery && fm_gallery_recall(gallery, SAMPLES, BEST, &recall, &err) != FM_OK)
         out_library_error(opts->args[0], &err);
     fm_gallery_close(gallery);
-    fm_model_free(model);
+    ctx_close(&ctx);
     return recall;
+}
+
+/* "1 person with 2 templates"; to be freed. */
+static char *people_text(int64_t identities, int64_t templates)
+{
+    char people[32], all[32];
+    out_count(people, sizeof people, identities);
+    out_count(all, sizeof all, templates);
+    return out_format("%s %s with %s template%s", people, identities == 1 ? "person" : "people",
+                      all, templates == 1 ? "" : "s");
+}
+
+static void print_info(const options *opts, const fm_gallery_info *info)
+{
+    char created[64];
+    char *people = people_text(info->identities, info->templates);
+    out_time(created, sizeof created, info->created_ms);
+    out_line("%s: %s of %d numbers", out_place(opts->args[0]), people, info->dim);
+    out_line("made %s with %s (model id %s)%s", created, info->model_name, info->model_id,
+             info->sealed ? ", sealed" : "");
+    free(people);
 }
 
 int cmd_gallery_info(const options *opts)
@@ -46,7 +67,6 @@ int cmd_gallery_info(const options *opts)
     double recall = 1;
     fm_error err = {sizeof err, 0, ""};
     fm_gallery_info info = {.struct_size = sizeof info};
-    char people[32], templates[32], created[64];
     fm_gallery *gallery = open_gallery(opts, FM_GALLERY_READ_ONLY);
     if (!gallery)
         return ANSWER_ERROR;
@@ -69,13 +89,7 @@ int cmd_gallery_info(const options *opts)
         out_json(result);
         return ANSWER_YES;
     }
-    out_count(people, sizeof people, info.identities);
-    out_count(templates, sizeof templates, info.templates);
-    out_time(created, sizeof created, info.created_ms);
-    out_line("%s: %s people with %s templates of %d numbers", out_place(opts->args[0]), people,
-             templates, info.dim);
-    out_line("made %s with %s (model id %s)%s", created, info.model_name, info.model_id,
-             info.sealed ? ", sealed" : "");
+    print_info(opts, &info);
     if (opts->recall)
         out_line("approximate search finds %.2f %% of the 5 best people", 100 * recall);
     return ANSWER_YES;
@@ -290,7 +304,7 @@ int cmd_gallery_export(const options *opts)
     fm_transfer done = {.struct_size = sizeof done};
     fm_transfer_options settings;
     moving job;
-    char people[32], templates[32], bytes[32];
+    char bytes[32];
     const char *path = stream_name(opts, true);
     fm_gallery *gallery = path ? open_gallery(opts, FM_GALLERY_READ_ONLY) : NULL;
     key_source file = {.key_file = opts->file_key, .passphrase_file = opts->file_passphrase};
@@ -313,30 +327,54 @@ int cmd_gallery_export(const options *opts)
                            (json_int_t)done.templates, "bytes", (json_int_t)done.bytes));
         return ANSWER_YES;
     }
-    out_count(people, sizeof people, done.identities);
-    out_count(templates, sizeof templates, done.templates);
+    char *people = people_text(done.identities, done.templates);
     out_count(bytes, sizeof bytes, done.bytes);
     if (path == opts->args[1])
-        out_line("exported %s people with %s templates to %s, %s bytes", people, templates, path,
-                 bytes);
+        out_line("exported %s to %s, %s bytes", people, path, bytes);
+    free(people);
     return ANSWER_YES;
 }
 
 static void tell_import(const options *opts, const fm_transfer *done)
 {
-    char people[32], templates[32], skipped[32];
+    char skipped[32];
     if (opts->json) {
         out_json(json_pack("{s:I,s:I,s:I,s:I}", "identities", (json_int_t)done->identities,
                            "templates", (json_int_t)done->templates, "skipped",
                            (json_int_t)done->skipped, "bytes", (json_int_t)done->bytes));
         return;
     }
-    out_count(people, sizeof people, done->identities);
-    out_count(templates, sizeof templates, done->templates);
+    char *people = people_text(done->identities, done->templates);
     out_count(skipped, sizeof skipped, done->skipped);
-    out_line("imported %s people with %s templates%s%s%s", people, templates,
-             done->skipped ? ", skipped " : "", done->skipped ? skipped : "",
-             done->skipped ? " that were there" : "");
+    out_line("imported %s%s%s%s", people, done->skipped ? ", skipped " : "",
+             done->skipped ? skipped : "", done->skipped ? " that were there" : "");
+    free(people);
+}
+
+/* The file of a gallery that an import would make; NULL: it is there already, or no file. */
+static const char *file_to_be_made(const char *uri)
+{
+    const char *path = strncmp(uri, "sqlite:", 7) == 0 ? uri + 7 : uri;
+    return strncmp(uri, "postgres", 8) != 0 && access(path, F_OK) != 0 ? path : NULL;
+}
+
+/* What a failed import made, and nobody has open or filled since. */
+static void take_away(const char *path)
+{
+    char *shared = out_format("%s-shm", path);
+    if (access(shared, F_OK) != 0)
+        unlink(path);
+    free(shared);
+}
+
+/* Close the gallery. `made` was made for an import that failed, and goes; else NULL. */
+static void end_import(fm_gallery *gallery, const char *made)
+{
+    fm_gallery_info info = {.struct_size = sizeof info};
+    bool empty = made && fm_gallery_describe(gallery, &info, NULL) == FM_OK && info.identities == 0;
+    fm_gallery_close(gallery);
+    if (empty)
+        take_away(made);
 }
 
 int cmd_gallery_import(const options *opts)
@@ -345,6 +383,7 @@ int cmd_gallery_import(const options *opts)
     fm_transfer done = {.struct_size = sizeof done};
     fm_transfer_options settings;
     moving job;
+    const char *made = file_to_be_made(opts->args[0]);
     fm_gallery *gallery = open_gallery(opts, FM_GALLERY_CREATE);
     key_source file = {.key_file = opts->file_key, .passphrase_file = opts->file_passphrase};
     if (!gallery)
@@ -356,7 +395,7 @@ int cmd_gallery_import(const options *opts)
     if (status == FM_OK)
         status = fm_gallery_import(gallery, stream_name(opts, false), &settings, &done, &err);
     key_wipe(&file);
-    fm_gallery_close(gallery);
+    end_import(gallery, status == FM_OK ? NULL : made);
     moving_end(&job);
     if (status != FM_OK) {
         out_library_error(opts->args[1], &err);
