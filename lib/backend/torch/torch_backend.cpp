@@ -39,9 +39,25 @@ void check_names(const std::vector<std::string> &sorted)
         throw Failure(FM_E_CORRUPT, "the archive has two records of one name");
 }
 
+// What is no archive at all is told in words of ours: most often it is the wrong file.
+std::unique_ptr<PyTorchStreamReader> open_archive(const void *bytes, size_t size)
+{
+    auto in = std::make_shared<MemoryReader>(bytes, size);
+    try {
+        return std::make_unique<PyTorchStreamReader>(std::move(in));
+    } catch (const c10::Error &e) {
+        if (is_out_of_memory(e.what()))
+            throw;
+        fmi_log(FM_LOG_DEBUG, "torch", "%s", e.what());
+        throw Failure(FM_E_CORRUPT, "not a model file, or one that was cut short: there is no "
+                                    "TorchScript archive in it");
+    }
+}
+
 fm_status walk(const void *bytes, size_t size, fmi_record_fn fn, void *user, fm_error *err)
 {
-    PyTorchStreamReader reader(std::make_shared<MemoryReader>(bytes, size));
+    std::unique_ptr<PyTorchStreamReader> archive = open_archive(bytes, size);
+    PyTorchStreamReader &reader = *archive;
     std::vector<std::string> names = reader.getAllRecords();
     std::sort(names.begin(), names.end());
     check_names(names);

@@ -486,6 +486,17 @@ static fm_status find_file(fmi_sqlite *s, const char *path, const fmi_store_conf
     return create_file(s, path, config, err);
 }
 
+/* SQLite says of both only that it failed. */
+static void name_missing_right(const fmi_sqlite *s, const char *path, fm_status status,
+                               fm_error *err)
+{
+    int rc = s->db ? sqlite3_errcode(s->db) & 0xFF : SQLITE_OK;
+    if (rc == SQLITE_CANTOPEN && access(path, R_OK) != 0)
+        fmi_fail(err, status, "%s: cannot be read: %s", s->path, strerror(errno));
+    else if (rc == SQLITE_READONLY)
+        fmi_fail(err, status, "%s may not be written: open it with FM_GALLERY_READ_ONLY", s->path);
+}
+
 fm_status fmi_sqlite_connect(fmi_sqlite *s, const fmi_store_config *config, fm_error *err)
 {
     char *path = plain_path(s->path);
@@ -499,6 +510,8 @@ fm_status fmi_sqlite_connect(fmi_sqlite *s, const fmi_store_config *config, fm_e
         status = open_for_writing(s, path, config, err);
     if (status == FM_E_CORRUPT && s->db && (sqlite3_errcode(s->db) & 0xFF) == SQLITE_NOTADB)
         fmi_fail(err, FM_E_CORRUPT, "%s is not a gallery", s->path);
+    else if (status == FM_E_IO || status == FM_E_PERMISSION)
+        name_missing_right(s, path, status, err);
     fmi_free(path);
     return status;
 }
