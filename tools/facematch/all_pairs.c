@@ -68,6 +68,11 @@ static bool read_folder(all_pairs *p, const options *opts)
     bool ok = (!opts->people || faces_read_names(opts->people, &only)) &&
               faces_read_folder(&p->f, opts->images, opts->people ? &only : NULL);
     names_free(&only);
+    if (ok && p->f.people.count < 2) {
+        out_error(NULL, FM_E_STATE,
+                  "%s: photographs of one person only make no impostor comparison", opts->images);
+        ok = false;
+    }
     return ok;
 }
 

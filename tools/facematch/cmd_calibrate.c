@@ -6,6 +6,7 @@
 
 #include "all_pairs.h"
 #include "commands.h"
+#include "files.h"
 #include "output.h"
 #include "pad.h"
 
@@ -161,6 +162,8 @@ int cmd_calibrate(const options *opts)
         return options_misuse(opts, "--pad needs --labels");
     if (opts->pad && (opts->people || opts->embeddings || opts->aligned))
         return options_misuse(opts, "--pad does not go with --people, --embeddings and --aligned");
+    if (opts->out && !files_can_write(opts->out))
+        return ANSWER_ERROR;
     bool ok = opts->pad ? calibrate_liveness(opts) : calibrate_embedder(opts);
     return ok ? ANSWER_YES : ANSWER_ERROR;
 }

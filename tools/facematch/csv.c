@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "files.h"
 #include "output.h"
 
 bool csv_refuse(const csv *c, const char *what)
@@ -36,6 +37,8 @@ static bool read_titles(csv *c, size_t least, const char *expected)
     c->number = 1;
     if (getline(&c->line, &c->room, c->file) < 0)
         return csv_refuse(c, "the file is empty");
+    if (strchr(c->line, '"'))
+        return csv_refuse(c, "there are quotes: cells are read without them");
     c->first = out_format("%s", c->line);
     c->columns = split(c->first, c->titles);
     return c->columns >= least || csv_refuse(c, expected);
@@ -43,9 +46,9 @@ static bool read_titles(csv *c, size_t least, const char *expected)
 
 bool csv_open(csv *c, const char *path, size_t least, const char *expected)
 {
-    *c = (csv){.path = path, .file = fopen(path, "r")};
+    *c = (csv){.path = path, .file = files_open_text(path)};
     if (!c->file)
-        return out_cannot_read(path);
+        return false;
     bool ok = read_titles(c, least, expected);
     if (!ok)
         csv_close(c);

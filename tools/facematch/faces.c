@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "cache.h"
+#include "files.h"
 #include "output.h"
 #include "workers.h"
 
@@ -72,11 +73,11 @@ bool faces_read_folder(faces *f, const char *folder, const names *only)
 
 bool faces_read_names(const char *path, names *out)
 {
-    FILE *file = fopen(path, "r");
+    FILE *file = files_open_text(path);
     char *line = NULL;
     size_t room = 0;
     if (!file)
-        return out_cannot_read(path);
+        return false;
     while (getline(&line, &room, file) >= 0) {
         line[strcspn(line, "\r\n")] = '\0';
         if (line[0])
@@ -218,6 +219,7 @@ bool faces_embed(faces *f, const context *ctx)
     bool ok = !file || cache_read(&c, file, ctx->model.id, settings, f->dim);
     if (ok && file)
         take_known(f, &c, w.known);
+    ok = ok && (!file || f->reused == f->count || files_can_write(file));
     ok = ok && embed_unknown(&w) && (!file || keep_new(f, &c, w.known, file));
     for (size_t i = 0; i < f->count; i++)
         f->undetected += !f->photos[i].found;

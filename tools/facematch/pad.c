@@ -92,14 +92,15 @@ static bool read_line(pad_set *p, const char *folder, const csv *c, const column
     return true;
 }
 
-bool pad_has_both(const pad_set *p, const char *where)
+bool pad_has_both(const pad_set *p, const char *where, bool table)
 {
     size_t live = 0;
     for (size_t i = 0; i < p->count; i++)
         live += p->photos[i].kind == PAD_LIVE;
     if (live > 0 && live < p->count)
         return true;
-    out_error(NULL, FM_E_STATE, "%s: there must be live faces and attacks", where);
+    out_error(NULL, FM_E_STATE, "%s: there must be live faces and attacks, %s", where,
+              table ? "labels live and spoof" : "folders live and spoof");
     return false;
 }
 
@@ -119,13 +120,14 @@ static bool read_lines(pad_set *p, const char *folder, csv *c)
 bool pad_read(pad_set *p, const char *labels, const char *folder, bool with_people)
 {
     csv c;
-    if (!csv_open(&c, labels, 2, "the first line must name the columns: path,label,attack"))
+    if (!csv_open(&c, labels, 2,
+                  "the first line must name the columns, with commas between: path,label,attack"))
         return false;
     names_add(&p->kinds, out_format("live"));
     p->with_people = with_people;
     bool ok = read_lines(p, folder, &c);
     csv_close(&c);
-    return ok && pad_has_both(p, labels);
+    return ok && pad_has_both(p, labels, true);
 }
 
 bool pad_check_folds(const pad_set *p, const char *labels, int64_t folds)

@@ -44,7 +44,8 @@ bool pad_read_folders(pad_set *p, const char *folder);
 int32_t pad_number_of(names *list, const char *name);
 int32_t pad_person_of(pad_set *p, const char *path);
 void pad_add(pad_set *p, pad_photo photo); /* takes over the path */
-bool pad_has_both(const pad_set *p, const char *where);
+/* Whether there are live faces and attacks in the table, or the folder; false: reported. */
+bool pad_has_both(const pad_set *p, const char *where, bool table);
 
 /* Do the people fill so many folds? False: reported. */
 bool pad_check_folds(const pad_set *p, const char *labels, int64_t folds);

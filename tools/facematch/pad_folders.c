@@ -69,5 +69,5 @@ bool pad_read_folders(pad_set *p, const char *folder)
     for (size_t i = 0; i < kinds.count && ok; i++)
         ok = read_kind(p, folder, kinds.items[i]);
     names_free(&kinds);
-    return ok && pad_has_both(p, folder);
+    return ok && pad_has_both(p, folder, false);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "files.h"
 #include "output.h"
 
 enum { MAX_FIELDS = 5, MAX_NUMBER = 1000000000 };
@@ -148,13 +149,13 @@ static void number_folds(pairs_list *list, size_t per_fold)
 
 bool pairs_read(const char *path, pairs_list *out)
 {
-    reader r = {.path = path, .file = fopen(path, "r")};
+    reader r = {.path = path, .file = files_open_text(path)};
     mention *mentions = NULL;
     size_t read = 0;
     long per_fold = 0;
     *out = (pairs_list){0};
     if (!r.file)
-        return out_cannot_read(path);
+        return false;
     bool ok = read_header(&r, out, &per_fold) && read_pairs(&r, out, &mentions, &read);
     if (ok) {
         index_photos(out, mentions);

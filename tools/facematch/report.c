@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "files.h"
 #include "output.h"
 #include "page.h"
 #include "replace.h"
@@ -202,7 +203,7 @@ int report_check(const options *opts)
     if (opts->report && !page_is_html(opts->report))
         return options_misuse(opts, "--report takes a path that ends in .html, not '%s'",
                               opts->report);
-    return ANSWER_YES;
+    return opts->report && !files_can_write(opts->report) ? ANSWER_ERROR : ANSWER_YES;
 }
 
 bool report_write(const report *r, const json_t *json)

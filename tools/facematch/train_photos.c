@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "files.h"
 #include "output.h"
 #include "progress.h"
 #include "train.h"
@@ -59,12 +60,12 @@ static bool split_line(char *line, char **person, char **path)
 
 static bool read_lines(const char *path, list_lines *lines)
 {
-    FILE *file = fopen(path, "r");
+    FILE *file = files_open_text(path);
     char *line = NULL, *person, *photo;
     size_t room = 0, number = 0;
     bool ok = true;
     if (!file)
-        return out_cannot_read(path);
+        return false;
     while (ok && getline(&line, &room, file) >= 0) {
         number++;
         const char *first = line + strspn(line, " \t\r\n");

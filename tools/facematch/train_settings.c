@@ -1,9 +1,9 @@
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "files.h"
 #include "output.h"
 #include "page.h"
 #include "train.h"
@@ -124,19 +124,6 @@ static bool check_pieces(const options *o)
                   "--schedule-epochs is of --schedule step");
 }
 
-/* Whether a file can be made at the path, before any work. */
-static bool can_write(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    char *folder =
-        slash ? out_format("%.*s", slash == path ? 1 : (int)(slash - path), path) : out_format(".");
-    bool ok = access(folder, W_OK | X_OK) == 0;
-    if (!ok)
-        out_error(NULL, FM_E_IO, "%s: %s", path, strerror(errno));
-    free(folder);
-    return ok;
-}
-
 static bool is_free(const options *opts, const char *path, const char *else_do)
 {
     if (opts->force || access(path, F_OK) != 0)
@@ -155,15 +142,41 @@ static bool check_files(const options *o)
     return is_free(o, o->out, "--force replaces it") &&
            (!o->checkpoint || o->resume ||
             is_free(o, o->checkpoint, "--resume goes on from it, --force begins anew")) &&
-           can_write(o->out) && (!o->checkpoint || can_write(o->checkpoint)) &&
-           (!o->report || can_write(o->report));
+           files_can_write(o->out) && (!o->checkpoint || files_can_write(o->checkpoint)) &&
+           (!o->report || files_can_write(o->report));
+}
+
+/* Sub-folders are what every training reads, unless a table names the photographs: people, or live
+ * and spoof. */
+static bool has_folders(const char *folder, bool needed)
+{
+    names found = {0};
+    bool ok = walk_folder(folder, WALK_FOLDERS, &found) || out_cannot_read(folder);
+    if (ok && needed && found.count == 0) {
+        out_error(NULL, FM_E_NOT_FOUND,
+                  "%s: no folders in it; it takes one for each person, with the person's "
+                  "photographs, or for a liveness model live and spoof",
+                  folder);
+        ok = false;
+    }
+    names_free(&found);
+    return ok;
+}
+
+/* What is to be read, before models are: those take a while. */
+static bool check_photographs(const options *o)
+{
+    return (!o->data || has_folders(o->data, !o->labels)) &&
+           (!o->list || files_can_read(o->list)) && (!o->labels || files_can_read(o->labels)) &&
+           (!o->validation || has_folders(o->validation, true));
 }
 
 bool train_check(const options *opts)
 {
     fm_augmentation augmentation;
     return check_sources(opts) && check_pieces(opts) &&
-           parse_augment(opts, augment_of(opts), &augmentation) && check_files(opts);
+           parse_augment(opts, augment_of(opts), &augmentation) && check_files(opts) &&
+           check_photographs(opts);
 }
 
 /* --- to the library --- */
