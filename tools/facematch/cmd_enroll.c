@@ -351,7 +351,10 @@ static int enroll_folder(enrolment *job, const char *folder)
         free(path);
     }
     if (total == 0 && answer == ANSWER_YES) {
-        out_error(NULL, FM_E_NOT_FOUND, "%s: no sub-folder with pictures in it", folder);
+        out_error(NULL, FM_E_NOT_FOUND,
+                  "%s: no sub-folder with pictures in it; it takes one for each person, called "
+                  "like the id",
+                  folder);
         answer = ANSWER_ERROR;
     }
     bar_begin("enrolling", total);
@@ -409,7 +412,9 @@ static int enroll_all(enrolment *job)
         job->id = opts->args[0];
         answer = ctx_each("enrolling", opts->args + 1, opts->args_count - 1, enroll_one, job);
     }
-    if (opts->folder || (!opts->json && opts->args_count > 2))
+    bool many =
+        opts->folder ? job->enrolled + job->rejected > 0 : !opts->json && opts->args_count > 2;
+    if (many)
         sum_up(job);
     return answer;
 }

@@ -117,6 +117,11 @@ bool ctx_open(context *ctx, const options *opts, unsigned needs)
 {
     if (opts->liveness != FM_LIVENESS_OFF)
         needs |= NEEDS_LIVENESS;
+    if (opts->model && !(needs & NEEDS_EMBEDDER)) {
+        options_misuse(opts, "--model is the embedder, which has no part in this; say %s",
+                       needs & NEEDS_LIVENESS ? "--liveness-model" : "--detector");
+        return false;
+    }
     if (!ctx_open_models(ctx, opts, opts->model, needs))
         return false;
     ctx->session = ctx_session(ctx, opts->threads ? (int32_t)opts->threads : 1);

@@ -27,7 +27,7 @@ typedef struct embedding {
 } embedding;
 
 /* Load what is needed (no detector with --aligned; a liveness model, too, with --liveness) and make
- * a session; false: reported. */
+ * a session; false: reported, as is --model where no embedder is needed. */
 bool ctx_open(context *ctx, const options *opts, unsigned needs);
 void ctx_close(context *ctx);
 

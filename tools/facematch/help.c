@@ -102,7 +102,7 @@ static bool list_commands(const char *group)
         if (group && (!c->group || strcmp(c->group, group) != 0))
             continue;
         char *name = out_format("%s%s%s", c->group ? c->group : "", c->group ? " " : "", c->name);
-        printf("  %-16s %s\n", name, c->summary);
+        printf("  %-18s %s\n", name, c->summary);
         free(name);
         any = true;
     }

@@ -8,11 +8,14 @@
 #include "options.h"
 #include "output.h"
 #include "progress.h"
+#include "search.h"
 
 static int run(const options *opts)
 {
     if (opts->help)
         return help_show(opts->args, opts->args_count);
+    if (!search_check(opts))
+        return ANSWER_ERROR;
     opened_with.key_file = opts->key_file;
     opened_with.passphrase_file = opts->passphrase_file;
     int answer = opts->command->run(opts);

@@ -144,7 +144,7 @@ const option_spec OPTIONS[] = {
      "its graph is built, and can miss somebody; gallery info --recall tells how often."},
     {"recall", NULL, OPTION_FLAG, AT(recall), FOR_GALLERY_INFO, 0, 0, NULL,
      "Tell which share of the 5 best people identify --index hnsw finds, measured with 200 "
-     "searches."},
+     "searches. It takes the model that the gallery was made with."},
     {"draw", "OUT.png", OPTION_TEXT, AT(draw), FOR_DETECT, 0, 0, NULL,
      "Write a copy of the (one) photograph with boxes and points drawn into it."},
 
@@ -412,6 +412,15 @@ static bool take_option(int argc, char **argv, int *at, command_line *out)
             return false;
         }
         value = argv[++*at];
+        /* Forgotten, rather than meant: no file is called like an option. */
+        if (strncmp(value, "--", 2) == 0 &&
+            find_option(value + 2, strcspn(value + 2, "="), FOR_ALL)) {
+            out_error(NULL, FM_E_INVALID_ARGUMENT,
+                      "--%s needs a value: --%s %s; %s is an option, and as a value is written "
+                      "--%s=%s",
+                      spec->name, spec->name, spec->argument, value, spec->name, value);
+            return false;
+        }
     }
     out->given[out->given_count++] = (given){spec, value};
     return true;

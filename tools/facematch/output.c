@@ -174,10 +174,21 @@ const char *out_place(const char *uri)
     return place;
 }
 
+/* Whether the message begins with the name, in which the library may have replaced bytes that are
+ * not UTF-8. */
+static bool begins_with(const char *message, const char *name)
+{
+    while (*name && (*message == *name || (*message == '?' && (unsigned char)*name >= 0x80))) {
+        message++;
+        name++;
+    }
+    return !*name;
+}
+
 static void pass_on(const char *image, const char *name, const fm_error *err)
 {
     name = name ? out_place(name) : NULL;
-    if (!name || strncmp(err->message, name, strlen(name)) == 0)
+    if (!name || begins_with(err->message, name))
         out_error(image, err->status, "%s", err->message);
     else
         out_error(image, err->status, "%s: %s", name, err->message);

@@ -58,8 +58,8 @@ static void report_missing(const options *opts, const char *name)
 {
     char *places = search_places(opts);
     out_error(NULL, FM_E_NOT_FOUND,
-              "no model '%s': there is no %s.pt in %s. Build the models with scripts/setup.sh, or "
-              "say where they are with --models-dir or FACEMATCH_MODELS",
+              "no model '%s': there is no %s.pt in %s. Build the models with scripts/setup.sh or "
+              "facematch-models, or say where they are with --models-dir or FACEMATCH_MODELS",
               name, name, places);
     free(places);
 }
@@ -73,6 +73,16 @@ static char *find_in(const names *folders, const char *name)
         free(path);
     }
     return NULL;
+}
+
+bool search_check(const options *opts)
+{
+    struct stat info;
+    const char *folder = opts->models_dir;
+    if (!folder || (stat(folder, &info) == 0 && S_ISDIR(info.st_mode)))
+        return true;
+    out_error(NULL, FM_E_NOT_FOUND, "--models-dir %s: there is no such folder", folder);
+    return false;
 }
 
 char *search_find(const options *opts, const char *name)

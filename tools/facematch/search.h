@@ -5,6 +5,10 @@
 #include "options.h"
 #include "walk.h"
 
+/* Whether --models-dir is there, so that models do not come from elsewhere for a slip of the pen;
+ * false: reported. */
+bool search_check(const options *opts);
+
 /* The folders, in order: --models-dir, $FACEMATCH_MODELS, ./models, ~/.local/share/... */
 names search_folders(const options *opts);
 char *search_places(const options *opts); /* with commas between, to be freed */
