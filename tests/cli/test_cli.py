@@ -161,6 +161,20 @@ class Verify(Case):
         self.expect(ERROR, "verify", "--id", "obama", photo("obama.jpg"))
         self.expect(ERROR, "verify", photo("obama.jpg"))
 
+    def test_forgotten_value(self):
+        self.refused("verify", "--gallery", "--id", "anna", photo("obama.jpg"),
+                     names="--gallery needs a value", code="FM_E_INVALID_ARGUMENT")
+        self.refused("enroll", "--gallery", "--name=Anna", "anna", photo("obama.jpg"),
+                     names="--gallery=--name=Anna", code="FM_E_INVALID_ARGUMENT", cwd=self.folder)
+        self.expect(YES, "enroll", "--gallery=--name", "anna", photo("obama.jpg"), cwd=self.folder)
+        self.assertTrue(os.path.exists(self.path("--name")))
+
+    def test_folder_of_models_that_is_not_there(self):
+        pair = photo("obama.jpg"), photo("obama2.jpg")
+        for folder in (self.path("absent"), self.path("file", b"")):
+            for words in (("verify", *pair), ("models",)):
+                self.refused(*words, "--models-dir", folder, names=folder, code="FM_E_NOT_FOUND")
+
 
 class Detect(Case):
     def test_json(self):
@@ -192,6 +206,10 @@ class Detect(Case):
                      names="faces.xyz", code="FM_E_UNSUPPORTED")
         self.refused("detect", "--draw", self.path("absent/faces.png"), photo("obama.jpg"),
                      names="faces.png", code="FM_E_IO")
+
+    def test_embedder_has_no_part(self):
+        self.refused("detect", "--model", "fast", photo("obama.jpg"), names="--detector",
+                     code="FM_E_INVALID_ARGUMENT")
 
     def test_no_face_is_no(self):
         empty = self.path("wall.png", grey_png(200, 150))
@@ -363,8 +381,27 @@ class Gallery(Case):
         self.refused("gallery", "compact", self.path("no.fmg"), names="no.fmg",
                      code="FM_E_NOT_FOUND")
 
+    def test_refused_import_makes_no_gallery(self):
+        self.enroll("obama", photo("obama.jpg"))
+        text, new = self.path("people.jsonl"), self.path("new.fmg")
+        self.expect(YES, "gallery", "export", self.uri, text)
+        for uri in (new, "sqlite:" + new):
+            self.refused("gallery", "import", "--model", "fast", uri, text, names="people.jsonl",
+                         code="FM_E_MODEL_MISMATCH")
+            self.refused("gallery", "import", "--model", "fast", uri, self.path("no.jsonl"),
+                         names="no.jsonl", code="FM_E_NOT_FOUND")
+        self.expect(YES, "gallery", "import", "--model", "default", new, text)
+        self.refused("gallery", "import", new, text, names="people.jsonl", code="FM_E_EXISTS")
+
+    def test_recall(self):
+        self.enroll("obama", photo("obama.jpg"))
+        self.assertEqual(self.result(YES, "gallery", "info", "--recall", self.uri)["recall"], 1)
+        self.refused("gallery", "info", "--recall", "--model", "fast", self.uri,
+                     names="people.fmg", code="FM_E_MODEL_MISMATCH")
+
     def test_human_answers(self):
         self.enroll("obama", photo("obama.jpg"))
+        self.assertIn("1 person with 1 template of", self.expect(YES, "gallery", "info", self.uri))
         self.assertIn("obama, score", self.expect(YES, "identify", "--gallery", self.uri,
                                                   photo("obama2.jpg")))
         self.assertIn("nobody of 1", self.expect(NO, "identify", "--gallery", self.uri,
@@ -697,6 +734,16 @@ class BadPhotographs(Case):
                 self.skipTest("the program or its models are out of an ordinary user's reach")
         self.refused("embed", secret, names="secret.jpg", code="FM_E_IO", **more)
         self.refused("detect", secret, names="secret.jpg", code="FM_E_IO", **more)
+        people = self.path("people.fmg")
+        self.expect(YES, "enroll", "--gallery", people, "obama", photo("obama.jpg"))
+        os.chmod(people, 0)
+        for words in (("list", people), ("remove", people, "obama")):
+            self.refused("gallery", *words, names="people.fmg: cannot be read: Permission denied",
+                         **more)
+        os.chmod(people, 0o444)
+        if os.geteuid() == 0:
+            self.refused("gallery", "remove", people, "obama", names="people.fmg may not be written",
+                         code="FM_E_PERMISSION", **more)
 
 
 class BadModels(Case):
@@ -725,6 +772,7 @@ class BadModels(Case):
 
     def test_not_an_archive(self):
         self.check(self.path("text.pt", b"no archive\n" * 1000), "FM_E_CORRUPT")
+        self.assertIn("not a model file", self.err)
         self.check(self.path("empty.pt", b""), "FM_E_CORRUPT")
 
     def test_truncated(self):
@@ -827,6 +875,17 @@ class Evaluate(Case):
         report, = self.evaluate(YES, "1 1\nx 1 2\nx 1 y 1\n", "--aligned")
         self.assertEqual((report["accuracy"], report["accuracy_sem"]), (1, None))
 
+    def test_byte_order_mark(self):
+        pairs = "1 1\r\nobama 1 2\r\nobama 1 biden 1\r\n"
+        marked, = self.evaluate(YES, "\ufeff" + pairs)
+        self.assertEqual(marked["pairs"], 2)
+        answer, = self.evaluate(ERROR, "\ufeff\ufeff" + pairs)
+        self.assertIn("pairs.txt, line 1", answer["message"])
+
+    def test_folder_in_the_place_of_a_list(self):
+        self.refused("evaluate", "pairs", "--images", self.path("in"), "--pairs", self.path("in"),
+                     names="Is a directory", code="FM_E_IO")
+
     def test_bad_lists(self):
         for pairs, line in (("", "line 1"), ("ten 300\n", "line 1"), ("1 1\nobama 1 2\n", "line 2"),
                             ("1 1\nobama 1 2\nobama 1 biden x\n", "line 3"),
@@ -926,6 +985,18 @@ class AllPairs(Case):
         answer = self.evaluate(ERROR, "--report", self.path("page.txt"))
         self.assertIn(".html", answer["message"])
         self.assertFalse(os.path.exists(self.path("page.txt")))
+
+    def test_places_are_looked_at_before_the_work(self):
+        """No model is there to do it with."""
+        before = "--images", self.path("in"), "--models-dir", self.folder, "--model", "absent"
+        self.refused("evaluate", "all-pairs", "--report", self.path("no/page.html"), *before,
+                     names="no/page.html", code="FM_E_IO")
+        for out in (self.path("no/c.json"), self.path("in")):
+            self.refused("calibrate", "--out", out, *before, names=out, code="FM_E_IO")
+        # Of a photograph that is no picture nothing is told: the place for embeddings comes first.
+        self.path("in/biden/a.jpg", b"no picture")
+        self.refused("evaluate", "all-pairs", "--images", self.path("in"), "--embeddings",
+                     self.path("no/cache"), names="no/cache", code="FM_E_IO")
 
     def test_calibration_wants_many(self):
         answer = self.result(ERROR, "calibrate", "--images", self.path("in"))

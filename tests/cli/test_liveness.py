@@ -141,12 +141,14 @@ class Training(Case):
             self.refused(*self.train(*more), names=words)
         shutil.rmtree(self.path("data/live"))
         self.refused(*self.train(), names="there must be live faces and attacks", code="FM_E_STATE")
-        self.refused("train", "--from", "minifasnet", "--list", self.path("data"), "--out",
-                     self.path("m.pt"), names="--data", code=bad)
+        self.refused("train", "--from", "minifasnet", "--list",
+                     self.path("list.txt", b"obama a.jpg\n"), "--out", self.path("m.pt"),
+                     names="--data", code=bad)
         self.refused("train", "--from", "mtcnn", "--data", self.path("data"), "--out",
                      self.path("m.pt"), names="its kind is detector", code=bad)
-        self.refused("train", "--from", "default", "--data", self.path("data"), "--labels", "x.csv",
-                     "--out", self.path("m.pt"), names="--labels is for a liveness model")
+        self.refused("train", "--from", "default", "--data", self.path("data"), "--labels",
+                     self.path("x.csv", b"path,label\n"), "--out", self.path("m.pt"),
+                     names="--labels is for a liveness model")
 
     def test_one_person_on_both_sides(self):
         self.put("new/live/barack/1.jpg", "biden.jpg")
@@ -314,6 +316,21 @@ class Pad(Case):
         self.assertEqual(written["dataset"], "four portraits")
         self.assertEqual((written["points"][0]["score"], written["points"][0]["apcer"]), (0, 1))
 
+    def test_table_of_a_spreadsheet(self):
+        plain = self.pad(YES, *LIVE)
+        with open(self.labels, "rb") as file:
+            text = file.read()
+        self.path("labels.csv", b"\xef\xbb\xbf" + text.replace(b"\n", b"\r\n"))
+        told = self.pad(YES, *LIVE)
+        del plain["seconds"], told["seconds"]
+        self.assertEqual(told, plain)
+
+    def test_embedder_has_no_part(self):
+        for words in (("liveness", photo("obama.jpg")),
+                      ("evaluate", "pad", "--images", self.folder, "--labels", self.labels)):
+            self.refused(*words, "--model", "minifasnet", names="--liveness-model",
+                         code="FM_E_INVALID_ARGUMENT")
+
     def test_bad_labels(self):
         cases = {"path,label": ((), "live faces and attacks"),
                  "file,label": (("a1.jpg,live",), "columns path and label"),
@@ -321,6 +338,8 @@ class Pad(Case):
                  "path,label,attack,x": (("a1.jpg,live",), "line 2"),
                  "path,label,person": (("a1.jpg,live,",), "no person"),
                  "label,path": (("live,a1.jpg", "spoof,absent.jpg"), "absent.jpg"),
+                 '"path","label"': ((), "quotes"),
+                 "path;label": ((), "with commas between"),
                  "": ((), "columns")}
         for title, (lines, names) in cases.items():
             with self.subTest(title=title):

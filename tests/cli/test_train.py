@@ -422,6 +422,23 @@ class Arguments(Case):
                      "--models-dir", self.folder, "--data", self.people, "--out",
                      self.path("m.pt"), code="FM_E_NOT_FOUND")
 
+    def test_photographs_are_looked_for_before_models(self):
+        empty, out = self.path("empty"), ("--out", self.path("m.pt"))
+        os.mkdir(empty)
+        for words, code, args in (
+                ("no such", "FM_E_NOT_FOUND", ("--data", self.path("no such"))),
+                ("no folders in it", "FM_E_NOT_FOUND", ("--data", empty)),
+                ("Not a directory", "FM_E_IO", ("--data", self.arch)),
+                ("no such", "FM_E_NOT_FOUND", ("--list", self.path("no such"))),
+                ("Is a directory", "FM_E_IO", ("--list", empty)),
+                ("no such", "FM_E_NOT_FOUND",
+                 ("--data", self.people, "--labels", self.path("no such"))),
+                ("no folders in it", "FM_E_NOT_FOUND",
+                 ("--data", self.people, "--validation", empty))):
+            with self.subTest(args=args):
+                self.refused(words, "--from", "absent", "--models-dir", empty, *args, *out,
+                             code=code)
+
     def test_nothing_is_overwritten(self):
         out = self.path("old.pt")
         with open(out, "wb") as file:
