@@ -418,9 +418,10 @@ class Arguments(Case):
                 self.refused(words, *args)
 
     def test_absent_architecture_names_the_command_that_makes_it(self):
-        self.refused("python3 -m facematch_models build facenet-tall", "--arch", "facenet-tall",
+        self.refused("facematch-models build facenet-tall", "--arch", "facenet-tall",
                      "--models-dir", self.folder, "--data", self.people, "--out",
                      self.path("m.pt"), code="FM_E_NOT_FOUND")
+        self.assertIn("-m facematch_models build facenet-tall", self.err)
 
     def test_photographs_are_looked_for_before_models(self):
         empty, out = self.path("empty"), ("--out", self.path("m.pt"))

@@ -36,9 +36,9 @@ static void tell_no_architecture(const options *o)
 {
     char *places = search_places(o);
     out_error(NULL, FM_E_NOT_FOUND,
-              "no architecture '%s' in %s; python3 -m facematch_models build %s --out models makes "
-              "it",
-              o->arch, places, o->arch);
+              "no architecture '%s' in %s; facematch-models build %s --out models makes it, or in "
+              "the source PYTHONPATH=tools/models .venv/bin/python -m facematch_models build %s",
+              o->arch, places, o->arch, o->arch);
     free(places);
 }
 

@@ -140,7 +140,7 @@ const command COMMANDS[] = {
      "least how high: the calibration of the model's manifest. The more people, the lower the "
      "rates "
      "it can vouch for: down to a tenth of one in as many as there are comparisons of two people. "
-     "python3 -m facematch_models calibrate writes it into a model file. With --pad, the same for "
+     "facematch-models calibrate writes it into a model file. With --pad, the same for "
      "a liveness model: which share of attacks scores at least how high, and of live faces below.",
      "calibrate --images people --dataset 'staff, 2026' --out calibration.json\n"
      "calibrate --model dlib-resnet-v1 --people first.txt --images lfw/images\n"

@@ -231,9 +231,8 @@ const option_spec OPTIONS[] = {
      "Time every photograph N times. Default 5."},
 
     {"arch", "NAME", OPTION_TEXT, AT(arch), FOR_TRAIN, 0, 0, NULL,
-     "Train this architecture from weights drawn anew; python3 -m facematch_models build NAME "
-     "makes "
-     "it. A name that is looked up, or a path."},
+     "Train this architecture from weights drawn anew; facematch-models build NAME "
+     "makes it. A name that is looked up, or a path."},
     {"from", "MODEL", OPTION_TEXT, AT(from), FOR_TRAIN, 0, 0, NULL,
      "Go on from the weights of this model, an embedder or a liveness model; a name or a path."},
     {"data", "DIR", OPTION_TEXT, AT(data), FOR_TRAIN, 0, 0, NULL,

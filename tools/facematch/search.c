@@ -81,7 +81,7 @@ bool search_check(const options *opts)
     const char *folder = opts->models_dir;
     if (!folder || (stat(folder, &info) == 0 && S_ISDIR(info.st_mode)))
         return true;
-    out_error(NULL, FM_E_NOT_FOUND, "--models-dir %s: there is no such folder", folder);
+    out_error(NULL, FM_E_NOT_FOUND, "--models-dir %s: the folder is not there", folder);
     return false;
 }
 

@@ -77,8 +77,10 @@ def read_calibration(path: Path) -> dict[str, Any] | None:
         return None
     try:
         value = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelsError(f"{path}: {error}") from error
+    except OSError as error:
+        raise ModelsError(f"{path}: {error.strerror}") from error
+    except ValueError as error:  # of UTF-8, too
+        raise ModelsError(f"{path}: not JSON, as facematch calibrate writes it: {error}") from error
     liveness = isinstance(value, dict) and "attacks" in value
     found = (manifests.pad_calibration_problems if liveness else manifests.calibration_problems)(value)
     if found:
