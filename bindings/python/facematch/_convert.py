@@ -52,6 +52,8 @@ def choice(kind: type[E], value: E | str | int, name: str) -> int:
 
 def text(value: str, name: str) -> bytes:
     """UTF-8; what is not goes on as it is, for the library to refuse."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is of type {type(value).__name__}, not str")
     return _without_nul(value.encode("utf-8", "surrogatepass"), name)
 
 

@@ -298,6 +298,8 @@ def given_key(key: Key | None) -> Iterator[Any]:
 
 def _enroll_options(display_name: str | None, metadata: Mapping[str, Any] | None, label: str | None,
                     quality: float | None, gate: Gate | None) -> _abi.fm_enroll_options:
+    if metadata is not None and not isinstance(metadata, Mapping):
+        raise TypeError(f"metadata is of type {type(metadata).__name__}, not a dict")
     made = options(_abi.fm_enroll_options, display_name=optional_text(display_name, "display_name"),
                    metadata_json=None if metadata is None else json.dumps(dict(metadata)).encode(),
                    label=optional_text(label, "label"), has_quality=quality is not None, quality=quality)

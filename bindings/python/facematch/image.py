@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import io
 import os
 from typing import Any, Iterable, Iterator, Protocol, Sequence, Union, runtime_checkable
 
@@ -82,7 +83,7 @@ class Image(Handle):
         elif hasattr(source, "convert") and hasattr(source, "mode"):
             self._open_array(_upright(source), None, copy=False)
         elif isinstance(source, Readable):
-            data = source.read()
+            data = None if isinstance(source, io.TextIOBase) else source.read()  # text: it would fail to decode
             if not isinstance(data, bytes):
                 raise TypeError("the file was not opened in binary mode")
             self._open_bytes(data, limits)

@@ -86,6 +86,8 @@ class Images(FakeCase):
             fm.Image(17)
         with self.assertRaises(TypeError):
             fm.Image(io.StringIO("text"))
+        with self.assertRaisesRegex(TypeError, "binary mode"):
+            fm.Image(io.TextIOWrapper(io.BytesIO(b"\xff\xd8")))
         with self.assertRaises(TypeError):
             fm.Image("a.jpg", format="rgb8")
         with self.assertRaisesRegex(errors.InvalidArgumentError, "NUL"):
@@ -489,6 +491,11 @@ class Galleries(FakeCase):
                 self.gallery.add("anna", values)
         with self.assertRaises(errors.InvalidArgumentError):
             self.gallery.add("anna", vector, quality=2)
+        with self.assertRaisesRegex(TypeError, "id is of type int, not str"):
+            self.gallery.add(7, vector)
+        for metadata in ('{"room": 7}', [7]):
+            with self.assertRaisesRegex(TypeError, "metadata is of type (str|list), not a dict"):
+                self.gallery.add("anna", vector, metadata=metadata)
         for call in (self.gallery.get, self.gallery.metadata, self.gallery.templates, self.gallery.remove):
             with self.assertRaisesRegex(errors.NotFoundError, "nobody"):
                 call("nobody")
