@@ -89,7 +89,7 @@ const option_spec OPTIONS[] = {
     {"help", NULL, OPTION_FLAG, AT(help), FOR_ALL, 0, 0, NULL, "Explain the command."},
 
     {"gallery", "URI", OPTION_TEXT, AT(gallery), FOR_GALLERY_USE, 0, 0, NULL,
-     "The gallery: a path, or sqlite: and a path."},
+     "The gallery: a path, sqlite: and a path, or postgresql:// with a server's database."},
     {"id", "ID", OPTION_TEXT, AT(id), FOR_VERIFY, 0, 0, NULL,
      "The identity of the gallery that the person claims to be."},
     {"folder", "DIR", OPTION_TEXT, AT(folder), FOR_ENROLL, 0, 0, NULL,
