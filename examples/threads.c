@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { MOST_THREADS = 64, FAILED = 2 };
 
@@ -29,8 +30,10 @@ static const char *take(work *w)
 
 static void report_failure(work *w, const char *about, const fm_error *err)
 {
+    /* A file that cannot be read is named by the library. */
+    int named = strncmp(err->message, about, strlen(about)) == 0;
     pthread_mutex_lock(&w->lock);
-    fprintf(stderr, "%s: %s\n", about, err->message);
+    fprintf(stderr, "%s%s%s\n", named ? "" : about, named ? "" : ": ", err->message);
     w->failed = 1;
     pthread_mutex_unlock(&w->lock);
 }

@@ -59,6 +59,9 @@ def main():
     if len(sys.argv) != 4:
         sys.exit(__doc__.strip())
     known, source, target = map(Path, sys.argv[1:])
+    for folder in (known, source):
+        if not folder.is_dir():
+            sys.exit(f"{folder}: no such folder")
     embedder, detector = fm.Model(MODELS / "default.pt"), fm.Model(MODELS / "mtcnn.pt")
     with tempfile.TemporaryDirectory() as folder, fm.Session(embedder, detector) as session, \
             fm.Gallery(Path(folder) / "people.fmg", embedder) as gallery:

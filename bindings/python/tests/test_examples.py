@@ -46,6 +46,8 @@ class Examples(unittest.TestCase):
         self.assertEqual(found, {"obama": ["obama2.jpg", "obama3.jpg"], "biden": ["biden.jpg"],
                                  "no-face": ["wall.png"]})
         self.assertEqual(self.run_example("folder_sorter.py").returncode, 1)
+        done = self.run_example("folder_sorter.py", known, "/nowhere", sorted_folder)
+        self.assertEqual((done.returncode, done.stderr), (1, "/nowhere: no such folder\n"))
 
     def test_who_is_in_this_picture(self):
         drawn = os.path.join(self.folder, "drawn.png")
