@@ -49,6 +49,10 @@ class NotFoundError(Error, KeyError):
     status = Status.NOT_FOUND
 
 
+class NoSuchFileError(NotFoundError, FileNotFoundError):
+    """What there is not is the file, or the gallery, that was to be opened."""
+
+
 class FileError(Error, OSError):
     """The operating system refused to read or write."""
     status = Status.IO
@@ -140,6 +144,10 @@ BY_STATUS: dict[int, type[Error]] = {
 }
 
 
+# The library has one status for all that is not there; these look for nothing but a file.
+_OPENING = frozenset({"fm_image_load_file", "fm_model_load", "fm_gallery_open", "fm_gallery_import", "fm_trainer_resume"})
+
+
 def make_error(status: int, message: str) -> Error:
     kind = BY_STATUS.get(status)
     return kind(message) if kind else Error(message, status)
@@ -149,5 +157,9 @@ def attempt(name: str, *arguments: Any) -> None:
     """Call a function of the library with an fm_error behind the arguments; raise what it reports."""
     error = _abi.fm_error(ctypes.sizeof(_abi.fm_error))
     status = getattr(LIBRARY, name)(*arguments, ctypes.byref(error))
-    if status != Status.OK:
-        raise make_error(status, error.message.decode("utf-8", "replace"))
+    if status == Status.OK:
+        return
+    message = error.message.decode("utf-8", "replace")
+    if status == Status.NOT_FOUND and name in _OPENING:
+        raise NoSuchFileError(message)
+    raise make_error(status, message)

@@ -97,8 +97,12 @@ class Images(FakeCase):
         with self.assertRaisesRegex(errors.NotFoundError, "^/nowhere.jpg: no such file$") as caught:
             fm.Image("/nowhere.jpg")
         self.assertIsInstance(caught.exception, KeyError)
+        self.assertIsInstance(caught.exception, FileNotFoundError)
         self.assertEqual(caught.exception.status, fm.Status.NOT_FOUND)
         self.assertEqual(caught.exception.message, "/nowhere.jpg: no such file")
+        for open_missing in (lambda: fm.Model("/nowhere.pt"), lambda: fm.Gallery("/nowhere.fmg", mode="existing")):
+            with self.assertRaisesRegex(FileNotFoundError, "^/nowhere"):
+                open_missing()
         with self.assertRaises(errors.CorruptError):
             fm.Image(b"not a picture")
         with self.assertRaises(OSError):
