@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "again.h"
 #include "commands.h"
 #include "context.h"
 #include "liveness.h"
@@ -22,13 +23,14 @@ typedef struct enrolment {
     context ctx;
     fm_gallery *gallery; /* NULL until the first photograph passes, where it has to be made */
     const char *id;
+    again again; /* of the id */
     fm_gate_options gate;
     fm_liveness_options lines;
     /* of the photograph at hand */
     fm_gate_report report;
     fm_liveness_summary seen;
     tally reasons[MOST_REASONS];
-    size_t enrolled, rejected, people;
+    size_t enrolled, there, rejected, people;
     bool broken; /* the gallery cannot be written: going on is useless */
 } enrolment;
 
@@ -234,6 +236,20 @@ static int tell(enrolment *job, const char *path, const fm_enrollment *done)
     return ANSWER_YES;
 }
 
+/* Nothing was stored, nor what was given beside the photograph. */
+static int tell_again(enrolment *job, const char *path)
+{
+    const options *opts = job->ctx.opts;
+    job->there++;
+    if (opts->json)
+        out_json(json_pack("{s:o,s:o,s:b,s:s}", "image", out_text(path), "id", out_text(job->id),
+                           "enrolled", 0, "reason", "already_enrolled"));
+    else if (!opts->folder)
+        out_line("%s: already enrolled as %s%s", path, job->id,
+                 opts->name || opts->metadata ? "; name and metadata stay as they are" : "");
+    return ANSWER_YES;
+}
+
 /* As the library does it when it enrols. */
 static fm_status demand_live(enrolment *job, const fm_image *image, fm_error *err)
 {
@@ -250,8 +266,7 @@ static fm_status demand_live(enrolment *job, const fm_image *image, fm_error *er
 }
 
 /* Before a gallery is made, so that a photograph that is rejected leaves no empty one behind. A
- * crop
- * (--aligned) is not looked at first: nobody has to find a face in it. */
+ * crop (--aligned) is not looked at first: nobody has to find a face in it. */
 static fm_status make_gallery(enrolment *job, const fm_image *image, fm_error *err)
 {
     const options *opts = job->ctx.opts;
@@ -287,27 +302,43 @@ static fm_status store(enrolment *job, const fm_image *image, fm_enrollment *out
     return status;
 }
 
+static fm_status enroll_image(enrolment *job, const char *path, const fm_image *image,
+                              fm_enrollment *done, bool *there, fm_error *err)
+{
+    fm_status status =
+        again_look(&job->again, &job->ctx, job->gallery, job->id, path, image, there, err);
+    if (status == FM_OK && *there) /* what is required is, stored before or not */
+        return job->ctx.opts->liveness == FM_LIVENESS_REQUIRE ? demand_live(job, image, err)
+                                                              : FM_OK;
+    if (status == FM_OK && !job->gallery)
+        status = make_gallery(job, image, err);
+    if (status == FM_OK && !job->broken)
+        status = store(job, image, done, err);
+    if (status == FM_OK && !job->broken)
+        again_enrolled(&job->again, path);
+    return status;
+}
+
 static int enroll_one(void *data, const char *path)
 {
     enrolment *job = data;
     fm_error err = {sizeof err, 0, ""};
     fm_enrollment done;
     fm_image *image = NULL;
+    bool there = false;
     if (job->broken)
         return ANSWER_ERROR;
     job->seen = (fm_liveness_summary){0};
     job->report = (fm_gate_report){.struct_size = sizeof job->report, .quality.sharpness = NAN};
     fm_status status = fm_image_load_file(&image, path, NULL, &err);
-    if (status == FM_OK && !job->gallery)
-        status = make_gallery(job, image, &err);
-    if (status == FM_OK && !job->broken)
-        status = store(job, image, &done, &err);
+    if (status == FM_OK)
+        status = enroll_image(job, path, image, &done, &there, &err);
     fm_image_free(image);
     if (job->broken)
         return ANSWER_ERROR;
-    if (status == FM_OK)
-        return tell(job, path, &done);
-    return reject(job, path, &err);
+    if (status != FM_OK)
+        return reject(job, path, &err);
+    return there ? tell_again(job, path) : tell(job, path, &done);
 }
 
 static void list_folder(const char *folder, walk_kind kind, names *out, int *answer)
@@ -322,6 +353,7 @@ static int enroll_person(enrolment *job, const char *folder, const char *id, con
 {
     int answer = ANSWER_YES;
     job->id = id;
+    job->again = (again){0};
     if (!check_text("id", id, 1, FM_ID_MAX)) { /* the folder's name need not be UTF-8 */
         job->rejected += pictures->count;
         for (size_t i = 0; i < pictures->count; i++)
@@ -381,7 +413,7 @@ static bool open_existing(enrolment *job)
     return false;
 }
 
-/* "3 photographs enrolled, 2 rejected (1 no_face, 1 blurred); 2 new people" */
+/* "3 photographs enrolled, 1 already there, 2 rejected (1 no_face, 1 blurred); 2 new people" */
 static void sum_up(const enrolment *job)
 {
     char *why = out_format("%s", "");
@@ -391,14 +423,16 @@ static void sum_up(const enrolment *job)
         free(why);
         why = longer;
     }
-    char *text = out_format("%zu photograph%s enrolled, %zu rejected%s%s; %zu new %s",
-                            job->enrolled, job->enrolled == 1 ? "" : "s", job->rejected, why,
+    char *there = job->there ? out_format(", %zu already there", job->there) : out_format("%s", "");
+    char *text = out_format("%zu photograph%s enrolled%s, %zu rejected%s%s; %zu new %s",
+                            job->enrolled, job->enrolled == 1 ? "" : "s", there, job->rejected, why,
                             why[0] ? ")" : "", job->people, job->people == 1 ? "person" : "people");
     if (job->ctx.opts->json)
         out_note("%s", text);
     else
         out_line("%s", text);
     free(why);
+    free(there);
     free(text);
 }
 
@@ -412,8 +446,8 @@ static int enroll_all(enrolment *job)
         job->id = opts->args[0];
         answer = ctx_each("enrolling", opts->args + 1, opts->args_count - 1, enroll_one, job);
     }
-    bool many =
-        opts->folder ? job->enrolled + job->rejected > 0 : !opts->json && opts->args_count > 2;
+    bool many = opts->folder ? job->enrolled + job->there + job->rejected > 0
+                             : !opts->json && opts->args_count > 2;
     if (many)
         sum_up(job);
     return answer;

@@ -27,7 +27,8 @@ const command COMMANDS[] = {
      "photographs, people who are enrolled under another id, and photographs unlike the others of "
      "the id. A photograph that is rejected is told with its reason, the others are stored all the "
      "same, and the exit status is 2; 1 where all that was wrong is that --liveness require found "
-     "no live face.",
+     "no live face. A photograph that is enrolled under the id already is passed over, so an "
+     "enrolment that was broken off can be repeated.",
      "enroll --gallery people.fmg anna anna.jpg\n"
      "enroll --gallery people.fmg --name 'Anna B.' anna anna1.jpg anna2.jpg\n"
      "enroll --gallery people.fmg --allow looks_like_another annas-twin twin.jpg\n"
