@@ -15,6 +15,7 @@ import tempfile
 import unittest
 import zipfile
 import zlib
+from unittest import mock
 
 from program import ERROR, MODELS, NO, PROGRAM, YES, ProgramCase
 
@@ -599,11 +600,13 @@ class Gate(Case):
                 self.assertEqual(set(told["quality"]), self.FIGURES)
                 self.assertAlmostEqual(abs(told["value"]), value, places=4)
                 self.assertAlmostEqual(told["limit"], limits[1], places=3)
-                done = self.enroll(YES, "anna", photo("obama3.jpg"), option, str(limits[0]))
+                done = self.enroll(YES, option[2:], photo("obama3.jpg"), option, str(limits[0]),
+                                   "--allow", "looks_like_another")
                 self.assertEqual(set(done["quality"]), self.FIGURES)
         for let in (("--max-yaw", "0"), ("--max-yaw", "1", "--allow", "blurred,extreme_pose"),
                     ("--max-yaw", "1", "--no-gate")):
-            self.enroll(YES, "anna", photo("obama3.jpg"), *let)
+            self.uri = self.path(f"{'-'.join(let)}.fmg")
+            self.assertIs(self.enroll(YES, "anna", photo("obama3.jpg"), *let)["enrolled"], True)
 
     def test_looks_like_another(self):
         self.enroll(YES, "obama", photo("obama.jpg"))
@@ -664,6 +667,108 @@ class Gate(Case):
             with self.subTest(options=options):
                 self.refused("enroll", "--gallery", self.uri, *options, "x", photo("obama.jpg"),
                              names=text, code="FM_E_INVALID_ARGUMENT")
+
+
+class Again(Case):
+    """Enrolling is safe to repeat: a photograph that is a template of its id already is passed over."""
+
+    def setUp(self):
+        super().setUp()
+        self.uri = self.path("people.fmg")
+
+    def enroll(self, *args):
+        """Which of the photographs were stored; of the others it is told that they are there."""
+        done = self.results(YES, "enroll", "--gallery", self.uri, *args)
+        for d in done:
+            if not d["enrolled"]:
+                self.assertEqual(d, {"image": d["image"], "id": d["id"], "enrolled": False,
+                                     "reason": "already_enrolled"})
+        return [d["enrolled"] for d in done]
+
+    def templates(self, *key):
+        return self.result(YES, "gallery", "info", self.uri, *key)["templates"]
+
+    def people(self, **pictures):
+        """A folder with a sub-folder for each, with these photographs."""
+        for name, sources in pictures.items():
+            os.makedirs(self.path("in/" + name))
+            for number, source in enumerate(sources):
+                shutil.copy(photo(source), self.path(f"in/{name}/{number}.jpg"))
+        return "--folder", self.path("in")
+
+    def test_a_folder_twice(self):
+        folder = self.people(biden=["biden.jpg"], obama=["obama.jpg", "obama2.jpg"])
+        self.assertEqual(self.enroll(*folder), [True] * 3)
+        before = self.snapshot()
+        self.assertEqual(self.enroll(*folder), [False] * 3)
+        self.assertIn("0 photographs enrolled, 3 already there, 0 rejected; 0 new people", self.err)
+        self.assertEqual(self.snapshot(), before)
+        # neither a label nor the gate is for what is there already
+        told = self.expect(YES, "enroll", "--gallery", self.uri, "--label", "late",
+                           "--max-brightness", "1", *folder)
+        self.assertEqual(told,
+                         "0 photographs enrolled, 3 already there, 0 rejected; 0 new people\n")
+        self.assertEqual(self.snapshot(), before)
+
+    def test_an_interrupted_folder_goes_on(self):
+        pictures = ["obama.jpg", "obama2.jpg"]
+        folder = "--no-gate", *self.people(a=pictures, b=pictures, c=pictures, d=pictures)
+        process = self.start("enroll", "--gallery", self.uri, "--json", *folder,
+                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        for _ in range(3):  # the middle of b
+            self.assertIs(json.loads(process.stdout.readline())["enrolled"], True)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=300)
+        self.assertEqual(process.returncode, -signal.SIGINT)
+        stored = self.templates()
+        self.assertEqual(self.enroll(*folder), [False] * stored + [True] * (8 - stored))
+        self.assertEqual(self.templates(), 8)
+
+    def test_one_photograph_twice_in_one_call(self):
+        twice = "obama", photo("obama.jpg"), photo("obama2.jpg"), photo("obama.jpg")
+        self.assertEqual(self.enroll(*twice), [True, True, False])
+        self.assertEqual(self.templates(), 2)
+        folder = self.people(biden=["biden.jpg", "biden.jpg"], obama=["obama3.jpg", "obama3.jpg"])
+        self.assertEqual(self.enroll(*folder), [True, False] * 2)
+        self.assertIn("2 photographs enrolled, 2 already there, 0 rejected; 1 new person", self.err)
+        self.assertEqual(self.templates(), 4)
+
+    def test_further_photographs_are_stored(self):
+        self.enroll("--name", "Barack", "obama", photo("obama.jpg"))
+        told = self.expect(YES, "enroll", "--gallery", self.uri, "--name", "Barry", "obama",
+                           photo("obama.jpg"))
+        self.assertEqual(told, f"{photo('obama.jpg')}: already enrolled as obama; name and metadata "
+                               "stay as they are\n")
+        self.assertEqual(self.result(YES, "gallery", "show", self.uri, "obama")["display_name"],
+                         "Barack")
+        self.expect(YES, "enroll", "--gallery", self.uri, "obama", photo("obama.jpg"),
+                    photo("obama2.jpg"))
+        self.assertIn("1 photograph enrolled, 1 already there, 0 rejected; 0 new people", self.out)
+        told = self.results(ERROR, "enroll", "--gallery", self.uri, "obama", photo("obama2.jpg"),
+                            self.path("wall.png", grey_png(200, 150)))
+        self.assertEqual([d["reason"] for d in told], ["already_enrolled", "no_face"])
+
+    def test_sealed_on_another_machine(self):
+        key = "--key-file", self.path("key", bytes(range(32)))
+        os.chmod(key[1], 0o600)
+        self.assertEqual(self.enroll(*key, "obama", photo("obama.jpg")), [True])
+        # by what instructions another CPU has: it rounds in another way
+        with mock.patch.dict(os.environ, ATEN_CPU_CAPABILITY="default", DNNL_MAX_CPU_ISA="SSE41"):
+            self.assertEqual(self.enroll(*key, "obama", photo("obama.jpg")), [False])
+        self.assertEqual(self.templates(*key), 1)
+
+    def test_crops(self):
+        crops = [self.path("a.png", grey_png(112, 112)),
+                 self.path("b.png", png(112, 112, (b"\0" + bytes(range(112))) * 112))]
+        for stored in (True, False):
+            self.assertEqual(self.enroll("--aligned", "--no-gate", "x", *crops), [stored] * 2)
+
+    def test_with_a_mirrored_face(self):
+        """Distances, of vectors that are not of unit length; and another vector is another template."""
+        one = "--model", "dlib-resnet-v1", "obama", photo("obama.jpg")
+        self.assertEqual(self.enroll("--flip", *one), [True])
+        self.assertEqual(self.enroll("--flip", *one), [False])
+        self.assertEqual(self.enroll(*one), [True])
 
 
 class BadPhotographs(Case):

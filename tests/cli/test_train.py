@@ -163,8 +163,11 @@ class Training(Case):
                 told = self.results(YES, "evaluate", "all-pairs", "--images", self.people, *model)
                 self.assertLess(told[0]["eer"], 0.3)
                 gallery = self.path(loss + ".fmg")
-                self.expect(YES, "enroll", "--gallery", gallery, *model, "--no-gate", "--folder",
-                            self.people)
+                enroll = "enroll", "--gallery", gallery, *model, "--no-gate", "--folder", self.people
+                stored = [d["enrolled"] for d in self.results(YES, *enroll)]
+                self.assertEqual(stored, [True] * len(stored))
+                again = [d.get("reason") for d in self.results(YES, *enroll)]
+                self.assertEqual(again, ["already_enrolled"] * len(stored))
                 (who,) = self.results(YES, "identify", "--gallery", gallery, *model,
                                       "--threshold", "-100", self.people + "/p07/2.pgm")
                 self.assertEqual(who["matches"][0]["id"], "p07")
