@@ -1,5 +1,7 @@
 #include "again.h"
 
+#include <jansson.h>
+#include <string.h>
 #include <sys/stat.h>
 
 /* How far apart two vectors of one photograph may lie, as a share of their length. Another CPU's
@@ -77,6 +79,33 @@ fm_status again_look(again *a, const context *ctx, fm_gallery *gallery, const ch
         status = FM_OK; /* no face, or no crop */
     embedding_free(&vector);
     return status;
+}
+
+/* Whether two texts are the same JSON. */
+static bool same_json(const char *a, const char *b)
+{
+    json_t *x = json_loads(a, 0, NULL), *y = json_loads(b, 0, NULL);
+    bool equal = x && y && json_equal(x, y);
+    json_decref(x);
+    json_decref(y);
+    return equal;
+}
+
+fm_status again_changes(fm_gallery *gallery, const char *id, const options *opts, bool *changes,
+                        fm_error *err)
+{
+    static char metadata[FM_METADATA_MAX + 1];
+    fm_identity identity;
+    *changes = false;
+    if (!gallery || (!opts->name && !opts->metadata))
+        return FM_OK;
+    fm_status status = fm_gallery_get(gallery, id, &identity, err);
+    if (status == FM_OK && opts->metadata)
+        status = fm_gallery_get_metadata(gallery, id, metadata, sizeof metadata, NULL, err);
+    if (status == FM_OK)
+        *changes = (opts->name && strcmp(opts->name, identity.display_name) != 0) ||
+                   (opts->metadata && !same_json(opts->metadata, metadata));
+    return status == FM_E_NOT_FOUND ? FM_OK : status;
 }
 
 void again_enrolled(again *a, const char *path)

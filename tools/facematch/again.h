@@ -19,6 +19,11 @@ typedef struct again {
 fm_status again_look(again *a, const context *ctx, fm_gallery *gallery, const char *id,
                      const char *path, const fm_image *image, bool *there, fm_error *err);
 
+/* Whether --name or --metadata are others than the id has. Only with a photograph can they be
+ * changed, so that is then stored, there already or not. */
+fm_status again_changes(fm_gallery *gallery, const char *id, const options *opts, bool *changes,
+                        fm_error *err);
+
 /* A photograph of the id was stored. */
 void again_enrolled(again *a, const char *path);
 

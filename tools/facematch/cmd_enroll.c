@@ -236,7 +236,7 @@ static int tell(enrolment *job, const char *path, const fm_enrollment *done)
     return ANSWER_YES;
 }
 
-/* Nothing was stored, nor what was given beside the photograph. */
+/* Nothing was stored. */
 static int tell_again(enrolment *job, const char *path)
 {
     const options *opts = job->ctx.opts;
@@ -245,8 +245,7 @@ static int tell_again(enrolment *job, const char *path)
         out_json(json_pack("{s:o,s:o,s:b,s:s}", "image", out_text(path), "id", out_text(job->id),
                            "enrolled", 0, "reason", "already_enrolled"));
     else if (!opts->folder)
-        out_line("%s: already enrolled as %s%s", path, job->id,
-                 opts->name || opts->metadata ? "; name and metadata stay as they are" : "");
+        out_line("%s: already enrolled as %s", path, job->id);
     return ANSWER_YES;
 }
 
@@ -305,8 +304,10 @@ static fm_status store(enrolment *job, const fm_image *image, fm_enrollment *out
 static fm_status enroll_image(enrolment *job, const char *path, const fm_image *image,
                               fm_enrollment *done, bool *there, fm_error *err)
 {
-    fm_status status =
-        again_look(&job->again, &job->ctx, job->gallery, job->id, path, image, there, err);
+    bool changes = false;
+    fm_status status = again_changes(job->gallery, job->id, job->ctx.opts, &changes, err);
+    if (status == FM_OK && !changes)
+        status = again_look(&job->again, &job->ctx, job->gallery, job->id, path, image, there, err);
     if (status == FM_OK && *there) /* what is required is, stored before or not */
         return job->ctx.opts->liveness == FM_LIVENESS_REQUIRE ? demand_live(job, image, err)
                                                               : FM_OK;
