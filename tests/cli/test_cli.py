@@ -446,16 +446,32 @@ class Gallery(Case):
         self.path("in/obama/notes.txt", b"not a picture")
         self.path("in/wall/wall.png", grey_png(200, 150))
         self.path("in/loose.jpg", b"of nobody")
+        for name in ("biden/1.heic", "obama/2.HEIC", "obama/film.mp4", "biden/old/1.jpg", "list.csv",
+                     "Thumbs.db", ".hidden.webp", "biden/.DS_Store"):
+            self.path("in/" + name, b"not a picture")
         done = self.enroll("--folder", self.path("in"), status=ERROR)
         self.assertEqual([(d["id"], d["enrolled"], d.get("reason")) for d in done],
                          [("biden", True, None), ("obama", True, None), ("obama", True, None),
                           ("wall", False, "no_face")])
         self.assertIn("wall.png", self.err)
+        self.assertEqual([line for line in self.err.splitlines() if "passed over" in line], [
+            f"facematch: {self.path('in')}: passed over {what}" for what in (
+                "3 files of a kind that is not read (2 .heic, 1 .mp4); convert them to JPEG or PNG",
+                "1 picture beside the folders in it, which belongs to none of them",
+                f"1 folder that lies too deep: {self.path('in')}/biden/old; pictures are taken from "
+                "the folder above")])
         info = self.result(YES, "gallery", "info", self.uri)
         self.assertEqual((info["identities"], info["templates"]), (2, 3))
         self.expect(ERROR, "enroll", "--gallery", self.path("2.fmg"), "--folder", self.path("in"))
         self.assertEqual(self.out,
                          "3 photographs enrolled, 1 rejected (1 no_face); 2 new people\n")
+
+    def test_folder_that_holds_nothing_else_tells_nothing_else(self):
+        os.makedirs(self.path("in/obama"))
+        shutil.copy(photo("obama.jpg"), self.path("in/obama/a.jfif"))
+        self.path("in/obama/a.txt", b"not a picture")
+        self.enroll("--folder", self.path("in"))
+        self.assertEqual(self.err, "facematch: 1 photograph enrolled, 0 rejected; 1 new person\n")
 
     def test_one_bad_photograph_does_not_stop_the_others(self):
         done = self.enroll("obama", "absent.jpg", photo("obama.jpg"), status=ERROR)

@@ -80,8 +80,13 @@ class Training(Case):
                 "--epochs", "1", "--out", self.path(out), *more)
 
     def test_folders(self):
+        for name in ("beside.jpg", "live/a.heic", "live/joe/b.heic", "spoof/barack/old/1.jpg"):
+            self.put("data/" + name, "biden.jpg")
         told = self.results(YES, *self.train("--freeze", "all", "--leave-out", "0"))
         self.assertEqual((told[0]["people"], told[0]["photographs"]), (3, 6))
+        for what in ("2 files of a kind that is not read (2 .heic)", "1 picture beside",
+                     f"1 folder that lies too deep: {self.path('data/spoof/barack/old')};"):
+            self.assertIn(f"{self.path('data')}: passed over {what}", self.err)
         self.assertEqual((told[-1]["calibrated"], told[-1]["eer"]), (False, None))
         mine = "--liveness-model", self.path("m.pt")
         self.refused("liveness", *mine, photo("obama.jpg"), names="no calibration",

@@ -388,6 +388,22 @@ class Findings(Case):
         self.assertEqual(self.epochs[0]["photographs"] + self.epochs[0]["validation_photographs"],
                          71)
 
+    def test_what_is_passed_over_is_told(self):
+        people = self.path("people")
+        shutil.copytree(self.people, people)
+        for name in ("a.pgm", "b.pgm", "p00/c.webp", "notes.txt"):
+            with open(os.path.join(people, name), "wb"):
+                pass
+        for folder in ("p00/more", "p01/more"):
+            os.mkdir(os.path.join(people, folder))
+        self.train("--epochs", "1", data=people)
+        self.assertIn(f"facematch: {people}: passed over 1 file of a kind that is not read (1 .webp); "
+                      "convert it to JPEG or PNG\n"
+                      f"facematch: {people}: passed over 2 pictures beside the folders in it, which "
+                      "belong to none of them\n"
+                      f"facematch: {people}: passed over 2 folders that lie too deep, such as "
+                      f"{people}/p00/more; pictures are taken from the folder above\n", self.err)
+
     def test_not_one_photograph(self):
         data = self.path("bad")
         os.makedirs(data + "/a")

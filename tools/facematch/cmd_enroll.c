@@ -8,6 +8,7 @@
 #include "context.h"
 #include "liveness.h"
 #include "output.h"
+#include "passed.h"
 #include "progress.h"
 #include "walk.h"
 
@@ -375,14 +376,18 @@ static int enroll_folder(enrolment *job, const char *folder)
     names people = {0};
     size_t total = 0;
     int answer = ANSWER_YES;
+    passed left = {0};
     list_folder(folder, WALK_FOLDERS, &people, &answer);
+    passed_look(&left, folder, TAKES_FOLDERS);
     names *pictures = out_alloc(people.count, sizeof *pictures);
     for (size_t i = 0; i < people.count; i++) {
         char *path = out_format("%s/%s", folder, people.items[i]);
         list_folder(path, WALK_PICTURES, &pictures[i], &answer);
+        passed_look(&left, path, TAKES_PICTURES);
         total += pictures[i].count;
         free(path);
     }
+    passed_tell(&left, folder);
     if (total == 0 && answer == ANSWER_YES) {
         out_error(NULL, FM_E_NOT_FOUND,
                   "%s: no sub-folder with pictures in it; it takes one for each person, called "

@@ -8,6 +8,7 @@
 #include "cache.h"
 #include "files.h"
 #include "output.h"
+#include "passed.h"
 #include "workers.h"
 
 /* --- which photographs --- */
@@ -44,13 +45,14 @@ static bool is_among(const names *list, const char *name)
     return list->count && bsearch(&name, list->items, list->count, sizeof *list->items, by_bytes);
 }
 
-static bool read_person(faces *f, const char *folder, const char *name)
+static bool read_person(faces *f, const char *folder, const char *name, passed *left)
 {
     names pictures = {0};
     char *path = out_format("%s/%s", folder, name);
     bool ok = walk_folder(path, WALK_PICTURES, &pictures) || out_cannot_read(path);
     for (size_t i = 0; i < pictures.count; i++)
         faces_add(f, out_format("%s/%s", path, pictures.items[i]), faces_person(f, name));
+    passed_look(left, path, TAKES_PICTURES);
     names_free(&pictures);
     free(path);
     return ok;
@@ -59,10 +61,13 @@ static bool read_person(faces *f, const char *folder, const char *name)
 bool faces_read_folder(faces *f, const char *folder, const names *only)
 {
     names people = {0};
+    passed left = {0};
     bool ok = walk_folder(folder, WALK_FOLDERS, &people) || out_cannot_read(folder);
+    passed_look(&left, folder, TAKES_FOLDERS);
     for (size_t i = 0; i < people.count && ok; i++)
         if (!only || is_among(only, people.items[i]))
-            ok = read_person(f, folder, people.items[i]);
+            ok = read_person(f, folder, people.items[i], &left);
+    passed_tell(&left, folder);
     if (ok && f->count == 0) {
         out_error(NULL, FM_E_NOT_FOUND, "%s: no folder of a person with a picture in it", folder);
         ok = false;
@@ -85,8 +90,7 @@ bool faces_read_names(const char *path, names *out)
     }
     free(line);
     fclose(file);
-    if (out->count)
-        qsort(out->items, out->count, sizeof *out->items, by_bytes);
+    names_sort(out);
     return true;
 }
 

@@ -3,6 +3,7 @@
 
 #include "output.h"
 #include "pad.h"
+#include "passed.h"
 
 /* A folder of live faces, or of attacks; -1: of neither, which is reported. */
 static int32_t kind_of(pad_set *p, const char *folder, const char *name)
@@ -43,16 +44,18 @@ static bool read_pictures(pad_set *p, const char *folder, int32_t kind, const ch
     return ok;
 }
 
-static bool read_kind(pad_set *p, const char *folder, const char *name)
+static bool read_kind(pad_set *p, const char *folder, const char *name, passed *left)
 {
     char *path = out_format("%s/%s", folder, name);
     names people = {0};
     int32_t kind = kind_of(p, folder, name);
     bool ok = kind >= 0 && (walk_folder(path, WALK_FOLDERS, &people) || out_cannot_read(path)) &&
               read_pictures(p, path, kind, NULL);
+    passed_look(left, path, TAKES_FOLDERS | TAKES_PICTURES);
     for (size_t i = 0; i < people.count && ok; i++) {
         char *inside = out_format("%s/%s", path, people.items[i]);
         ok = read_pictures(p, inside, kind, people.items[i]);
+        passed_look(left, inside, TAKES_PICTURES);
         free(inside);
     }
     names_free(&people);
@@ -63,11 +66,14 @@ static bool read_kind(pad_set *p, const char *folder, const char *name)
 bool pad_read_folders(pad_set *p, const char *folder)
 {
     names kinds = {0};
+    passed left = {0};
     names_add(&p->kinds, out_format("live"));
     p->with_people = true;
     bool ok = walk_folder(folder, WALK_FOLDERS, &kinds) || out_cannot_read(folder);
+    passed_look(&left, folder, TAKES_FOLDERS);
     for (size_t i = 0; i < kinds.count && ok; i++)
-        ok = read_kind(p, folder, kinds.items[i]);
+        ok = read_kind(p, folder, kinds.items[i], &left);
+    passed_tell(&left, folder);
     names_free(&kinds);
     return ok && pad_has_both(p, folder, false);
 }

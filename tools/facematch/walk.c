@@ -8,9 +8,16 @@
 
 #include "output.h"
 
-static const char *const PICTURES[] = {".jpg", ".jpeg", ".png", ".bmp", ".tga",
-                                       ".gif", ".pnm",  ".ppm", ".pgm", NULL};
+static const char *const PICTURES[] = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp",
+                                       ".tga", ".gif",  ".pnm", ".ppm",  ".pgm", NULL};
+/* As cameras, telephones and browsers write them. */
+static const char *const NOT_READ[] = {
+    ".webp", ".heic", ".heif", ".hif",  ".avif", ".jxl", ".jp2", ".tif",  ".tiff", ".psd", ".svg",
+    ".dng",  ".raw",  ".arw",  ".cr2",  ".cr3",  ".nef", ".orf", ".raf",  ".rw2",  ".mp4", ".m4v",
+    ".mov",  ".avi",  ".mkv",  ".webm", ".wmv",  ".3gp", ".mpg", ".mpeg", NULL};
 static const char *const MODELS[] = {".pt", NULL};
+static const char *const *const ENDINGS[] = {
+    [WALK_PICTURES] = PICTURES, [WALK_NOT_READ] = NOT_READ, [WALK_MODELS] = MODELS};
 
 void names_add(names *list, char *name)
 {
@@ -24,6 +31,17 @@ void names_add(names *list, char *name)
         list->capacity = capacity;
     }
     list->items[list->count++] = name;
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void names_sort(names *list)
+{
+    if (list->count)
+        qsort(list->items, list->count, sizeof *list->items, by_bytes);
 }
 
 void names_free(names *list)
@@ -55,7 +73,7 @@ static bool is_of_kind(const char *folder, const char *name, walk_kind kind)
 {
     if (name[0] == '.')
         return false;
-    if (kind != WALK_FOLDERS && !ends_with_one_of(name, kind == WALK_MODELS ? MODELS : PICTURES))
+    if (kind != WALK_FOLDERS && !ends_with_one_of(name, ENDINGS[kind]))
         return false;
     char *path = out_format("%s/%s", folder, name);
     struct stat info;
@@ -64,11 +82,6 @@ static bool is_of_kind(const char *folder, const char *name, walk_kind kind)
                                         : (kind == WALK_FOLDERS) == S_ISDIR(info.st_mode);
     free(path);
     return right;
-}
-
-static int by_bytes(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 bool walk_folder(const char *folder, walk_kind kind, names *out)
@@ -80,7 +93,6 @@ bool walk_folder(const char *folder, walk_kind kind, names *out)
         if (is_of_kind(folder, entry->d_name, kind))
             names_add(out, out_format("%s", entry->d_name));
     closedir(directory);
-    if (out->count)
-        qsort(out->items, out->count, sizeof *out->items, by_bytes);
+    names_sort(out);
     return true;
 }

@@ -11,10 +11,12 @@ typedef struct names {
     size_t count, capacity;
 } names;
 
-typedef enum walk_kind { WALK_FOLDERS, WALK_PICTURES, WALK_MODELS } walk_kind;
+/* WALK_NOT_READ: pictures and films that the library does not decode. */
+typedef enum walk_kind { WALK_FOLDERS, WALK_PICTURES, WALK_NOT_READ, WALK_MODELS } walk_kind;
 
 /* Take over a text from out_format. */
 void names_add(names *list, char *name);
+void names_sort(names *list); /* by bytes */
 void names_free(names *list);
 
 /* The names of a folder's entries of one kind, hidden ones left out, sorted by bytes; links are
