@@ -17,9 +17,12 @@ class ProgramCase(unittest.TestCase):
         environment = dict(os.environ, FACEMATCH_MODELS=MODELS)
         return subprocess.Popen([PROGRAM, *args], env=environment, **more)
 
-    def run_program(self, *args, **more):
+    def run_program(self, *args, data=None, **more):
+        """data: what standard input gives, by a pipe."""
+        if data is not None:
+            more["stdin"] = subprocess.PIPE
         process = self.start(*args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)
-        out, err = process.communicate(timeout=self.TIMEOUT_S)
+        out, err = process.communicate(data, timeout=self.TIMEOUT_S)
         self.out, self.err = out.decode(), err.decode(errors="replace")
         self.assertNotIn("terminate called", self.err)
         self.assertNotIn("frame #", self.err)

@@ -9,9 +9,11 @@ import pty
 import re
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import tempfile
+import threading
 import unittest
 import zipfile
 import zlib
@@ -1183,6 +1185,39 @@ class Others(Case):
 
     def test_options_before_the_command(self):
         self.result(YES, "--models-dir", MODELS, "--threads=2", "detect", photo("obama.jpg"))
+
+    def test_standard_input(self):
+        """A pipe, a file and a socket, for every command that takes photographs."""
+        want = self.result(YES, "detect", photo("obama.jpg"))
+        with open(photo("obama.jpg"), "rb") as file:
+            data = file.read()
+            file.seek(0)
+            ours, theirs = socket.socketpair()
+            with ours, theirs:
+                sender = threading.Thread(target=lambda: (ours.sendall(data),
+                                                          ours.shutdown(socket.SHUT_WR)))
+                sender.start()
+                for source in (file, theirs, subprocess.PIPE):
+                    more = {"stdin": source} if source is not subprocess.PIPE else {"data": data}
+                    self.assertEqual(self.result(YES, "detect", "-", **more), dict(want, image="-"))
+                sender.join()
+        gallery = "--gallery", self.path("people.fmg")
+        self.assertEqual(self.result(YES, "enroll", *gallery, "-", "-", data=data)["id"], "-")
+        self.assertTrue(self.result(YES, "verify", photo("obama2.jpg"), "-", data=data)["match"])
+        self.assertTrue(self.result(YES, "verify", *gallery, "--id", "-", "-", data=data)["match"])
+        self.assertEqual(self.result(YES, "identify", *gallery, "-", data=data)["image"], "-")
+        self.result(YES, "embed", "-", data=data)
+        self.results(YES, "bench", "-", "--rounds", "1", data=data)
+
+    def test_standard_input_that_is_no_photograph(self):
+        for data, words, code in ((b"", "empty", "FM_E_CORRUPT"), (b"text", "", "FM_E_CORRUPT"),
+                                  (b"\0" * ((64 << 20) + 2), "limit", "FM_E_LIMIT")):
+            self.refused("detect", "-", names="standard input: ", code=code, data=data)
+            self.assertIn(words, self.err)
+        folder = os.open(self.folder, os.O_RDONLY)
+        self.addCleanup(os.close, folder)
+        self.refused("detect", "-", names="standard input: cannot be read", code="FM_E_IO",
+                     stdin=folder)
 
     def test_reader_that_goes_away(self):
         reader, writer = os.pipe()

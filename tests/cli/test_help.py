@@ -61,6 +61,8 @@ class Help(ProgramCase):
             text = self.expect(YES, "help", *command.split())
             self.assertEqual(text, self.expect(YES, *command.split(), "--help"))
             self.assertIn("Examples:\n  facematch " + command, text)
+            photographs = re.search(r" (IMAGE|A B$)", text, re.M)
+            self.assertEqual("may be -: it is read" in text, bool(photographs), command)
             for line in text.splitlines():
                 self.assertLessEqual(len(line), 90, line)
 
@@ -92,6 +94,9 @@ class Help(ProgramCase):
             ("verify", "a", "b", "--fmr", "nan"): "above 0 and below 1",
             ("verify", "a", "b", "--threshold", "inf"): "finite",
             ("version", "x"): "too many",
+            ("verify", "-", "-"): "- is standard input, which can be read once",
+            ("detect", "-", "x", "-"): "read once",
+            ("enroll", "--gallery", "g", "-", "-", "-"): "read once",
         }
         for args, text in cases.items():
             with self.subTest(args=args):

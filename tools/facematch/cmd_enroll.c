@@ -332,7 +332,7 @@ static int enroll_one(void *data, const char *path)
         return ANSWER_ERROR;
     job->seen = (fm_liveness_summary){0};
     job->report = (fm_gate_report){.struct_size = sizeof job->report, .quality.sharpness = NAN};
-    fm_status status = fm_image_load_file(&image, path, NULL, &err);
+    fm_status status = ctx_load(&image, path, &err);
     if (status == FM_OK)
         status = enroll_image(job, path, image, &done, &there, &err);
     fm_image_free(image);

@@ -6,7 +6,8 @@ const command COMMANDS[] = {
     {FOR_DETECT, NULL, "detect", 1, ANY, "IMAGE...", "find faces",
      "Tells the box, five points and score of every face, the one that is meant first. Exit status "
      "1: at least one photograph has no face.",
-     "detect group.jpg\ndetect --draw faces.png group.jpg\ndetect --quality --json anna.jpg",
+     "detect group.jpg\ndetect --draw faces.png group.jpg\ndetect --quality --json anna.jpg\n"
+     "detect - < anna.jpg",
      cmd_detect},
     {FOR_EMBED, NULL, "embed", 1, ANY, "IMAGE...", "turn faces into vectors",
      "Prints the vector of the face that is meant in each photograph. Vectors of one model can be "

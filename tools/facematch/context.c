@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "input.h"
 #include "keys.h"
 #include "output.h"
 #include "progress.h"
@@ -139,11 +140,16 @@ void ctx_close(context *ctx)
     *ctx = (context){.opts = ctx->opts};
 }
 
+fm_status ctx_load(fm_image **out, const char *path, fm_error *err)
+{
+    return input_is(path) ? input_photo(out, err) : fm_image_load_file(out, path, NULL, err);
+}
+
 fm_image *ctx_photo(const char *path)
 {
     fm_error err = {sizeof err, 0, ""};
     fm_image *image = NULL;
-    if (fm_image_load_file(&image, path, NULL, &err) != FM_OK)
+    if (ctx_load(&image, path, &err) != FM_OK)
         out_image_error(path, &err);
     return image;
 }

@@ -40,7 +40,10 @@ fm_session *ctx_session(const context *ctx, int32_t threads);
 /* A model by name or path; kind 0 takes any. NULL: reported. */
 fm_model *ctx_model(const options *opts, const char *name, fm_model_kind kind, fm_model_info *info);
 
-/* A photograph; NULL: reported. */
+/* A photograph, of standard input where the path is -. */
+fm_status ctx_load(fm_image **out, const char *path, fm_error *err);
+
+/* The same; NULL: reported. */
 fm_image *ctx_photo(const char *path);
 
 /* Embed the face that is meant, in memory that embedding_free wipes. */

@@ -16,6 +16,8 @@ static const char STATUSES[] = "Exit status: 0 yes, or done; 1 no (no match, nob
                                "by detect); 2 error. Of several photographs all are worked on, and "
                                "the worst status wins.";
 
+static const char INPUT[] = "One photograph may be -: it is read from standard input.";
+
 static const char LOOKUP[] =
     "Models are looked for in --models-dir, $FACEMATCH_MODELS, ./models "
     "and ~/.local/share/facematch/models; scripts/setup.sh builds them, and so does "
@@ -86,6 +88,8 @@ static void show_command(const command *c)
     each_line(c->synopsis, c, print_usage);
     putchar('\n');
     print_wrapped(c->text, 0, 0);
+    if (c->bit & FOR_PHOTOGRAPHS)
+        print_wrapped(INPUT, 0, 0);
     puts("\nOptions:");
     print_options(c->bit);
     puts("\nExamples:");
@@ -203,6 +207,8 @@ static void man_command(const command *c)
     each_line(c->synopsis, c, man_usage);
     puts(".PP");
     man_paragraph(c->text);
+    if (c->bit & FOR_PHOTOGRAPHS)
+        man_paragraph(INPUT);
     for (const option_spec *spec = OPTIONS; spec->name; spec++)
         if ((spec->commands & c->bit) && spec->commands != FOR_ALL)
             man_option(spec);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "input.h"
 #include "nearest.h"
 #include "output.h"
 
@@ -635,6 +636,15 @@ int options_misuse(const options *opts, const char *format, ...)
     return ANSWER_ERROR;
 }
 
+/* Of a pipe, the first photograph would take all. */
+static bool reads_input_twice(const options *opts)
+{
+    size_t times = 0;
+    for (size_t i = opts->command->bit == FOR_ENROLL; i < opts->args_count; i++) /* past the id */
+        times += input_is(opts->args[i]);
+    return (opts->command->bit & FOR_PHOTOGRAPHS) && times > 1;
+}
+
 static bool check_arguments(const options *opts)
 {
     const command *c = opts->command;
@@ -642,6 +652,8 @@ static bool check_arguments(const options *opts)
         options_misuse(opts, "arguments are missing");
     else if (opts->args_count > c->max_args)
         options_misuse(opts, "'%s' is one argument too many", opts->args[c->max_args]);
+    else if (reads_input_twice(opts))
+        options_misuse(opts, "- is standard input, which can be read once");
     else
         return true;
     return false;

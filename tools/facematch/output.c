@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "input.h"
 #include "progress.h"
 
 static bool json_wanted;
@@ -201,7 +202,7 @@ void out_library_error(const char *name, const fm_error *err)
 
 void out_image_error(const char *path, const fm_error *err)
 {
-    pass_on(path, path, err);
+    pass_on(path, input_is(path) ? "standard input" : path, err);
 }
 
 json_t *out_real(double value)
