@@ -1228,6 +1228,18 @@ class Others(Case):
         _, err = process.communicate(timeout=300)
         self.assertEqual((process.returncode, err), (ERROR, b""))
 
+    def test_reader_that_goes_away_ends_the_work(self):
+        """In order, and before what nobody asks for any more."""
+        process = self.start("enroll", "--json", "--gallery", self.path("people.fmg"), "anna",
+                             *[photo("obama.jpg")] * 12, photo("obama2.jpg"),
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.assertTrue(process.stdout.readline())
+        process.stdout.close()
+        self.assertEqual((process.stderr.read(), process.wait(timeout=300)), (b"", ERROR))
+        process.stderr.close()
+        told = self.result(YES, "gallery", "info", self.path("people.fmg"))
+        self.assertEqual(told["templates"], 1)  # the second photograph was never reached
+
     def test_full_disk_is_told(self):
         with open("/dev/full", "wb") as full:
             process = self.start("version", stdout=full, stderr=subprocess.PIPE)

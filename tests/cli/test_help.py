@@ -1,5 +1,6 @@
 """What the program says of itself, and what it says of a command line that is none. Wants no models,
 and is run on the build without libtorch, which takes its time to load."""
+import os
 import re
 import unittest
 
@@ -73,6 +74,17 @@ class Help(ProgramCase):
             self.assertIn(f'.SS "{command}"', page)
             for option in self.listed(command):
                 self.assertIn(f"\\fB--{option}\\fR", page)
+
+    def test_exit_statuses_are_told_with_that_of_a_reader_that_goes_away(self):
+        told = "goes away before its end, as head does, the work ends with 2"
+        for text in (self.expect(YES, "help"), self.expect(YES, "help", "embed"),
+                     self.expect(YES, "help", "--man")):
+            self.assertIn(told, " ".join(text.split()))
+        reader, writer = os.pipe()
+        os.close(reader)
+        process = self.start("help", stdout=writer)
+        os.close(writer)
+        self.assertEqual(process.wait(timeout=60), ERROR)
 
     def test_mistakes(self):
         cases = {

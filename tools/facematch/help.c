@@ -12,9 +12,11 @@ enum { WIDTH = 80, OPTION_COLUMN = 26 };
 static const char PURPOSE[] = "is this the person they claim to be, and who of the people I know "
                               "is this?";
 
-static const char STATUSES[] = "Exit status: 0 yes, or done; 1 no (no match, nobody, no face found "
-                               "by detect); 2 error. Of several photographs all are worked on, and "
-                               "the worst status wins.";
+static const char STATUSES[] =
+    "Exit status: 0 yes, or done; 1 no (no match, nobody, no face found "
+    "by detect); 2 error. Of several photographs all are worked on, and "
+    "the worst status wins. Where the reader of the output goes away "
+    "before its end, as head does, the work ends with 2, without a message.";
 
 static const char INPUT[] = "One photograph may be -: it is read from standard input.";
 
