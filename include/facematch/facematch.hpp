@@ -1245,7 +1245,7 @@ public:
         });
     }
     /** fm_trainer_check: how many photographs seem to be of another person; options.on_finding is told
-     * of each. */
+     * of each, and options.on_check how far it is. */
     result<std::size_t> check()
     {
         return detail::answer(std::size_t(0), [&](std::size_t &out, fm_error *err) {

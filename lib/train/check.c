@@ -37,12 +37,28 @@ static fm_status open_check(check *c, fm_trainer *t, fm_error *err)
     return fmi_fail_memory(err);
 }
 
+/* So many were looked at, or compared. */
+static fm_status tell_progress(const check *c, size_t done, fm_error *err)
+{
+    const fm_trainer_options *o = &c->trainer->options;
+    if (!o->on_check || o->on_check(o->user, (int64_t)done, (int64_t)c->n) == 0)
+        return FM_OK;
+    return fmi_fail(err, FM_E_CANCELED, "canceled while photographs were checked");
+}
+
+/* By as many as the network takes at once, to tell how far it is in between. */
 static fm_status embed(const check *c, fm_error *err)
 {
-    fm_status status;
+    size_t batch = (size_t)c->trainer->model->manifest.runtime.batch;
+    fm_status status = FM_OK;
     for (size_t i = 0; i < c->n; i++)
         c->order[i] = (int32_t)i;
-    status = fmi_trainer_embed(c->trainer, 0, c->order, c->n, c->x, err);
+    for (size_t i = 0; i < c->n && status == FM_OK; i += batch) {
+        size_t some = c->n - i < batch ? c->n - i : batch;
+        status = fmi_trainer_embed(c->trainer, 0, c->order + i, some, c->x + i * c->dim, err);
+        if (status == FM_OK)
+            status = tell_progress(c, i + some, err);
+    }
     if (status == FM_OK && c->trainer->manifest.metric == FM_METRIC_COSINE)
         fmi_normalize_rows(c->x, c->n, c->dim, c->x); /* what is compared is the direction */
     return status;
@@ -110,10 +126,23 @@ static void tell(const check *c, size_t i, const fmi_person *other)
     (void)fmi_tell(c->trainer, &finding, NULL);
 }
 
+static fm_status compare(const check *c, size_t *found, fm_error *err)
+{
+    const fmi_person *other = NULL;
+    fm_status status = FM_OK;
+    for (size_t i = 0; i < c->n && status == FM_OK; i++) {
+        if (suspect(c, i, &other)) {
+            tell(c, i, other);
+            (*found)++;
+        }
+        status = tell_progress(c, i + 1, err);
+    }
+    return status;
+}
+
 fm_status fmi_trainer_check(fm_trainer *t, size_t *suspects, fm_error *err)
 {
     size_t found = 0;
-    const fmi_person *other = NULL;
     check c;
     fm_status status;
     if (t->liveness)
@@ -131,11 +160,8 @@ fm_status fmi_trainer_check(fm_trainer *t, size_t *suspects, fm_error *err)
     if (status != FM_OK)
         return status;
     status = embed(&c, err);
-    for (size_t i = 0; i < c.n && status == FM_OK; i++)
-        if (suspect(&c, i, &other)) {
-            tell(&c, i, other);
-            found++;
-        }
+    if (status == FM_OK)
+        status = compare(&c, &found, err);
     close_check(&c);
     if (status == FM_OK && suspects)
         *suspects = found;

@@ -527,6 +527,7 @@ static void print_train(void)
     FIELD(fm_trainer_options, on_finding);
     FIELD(fm_trainer_options, user);
     FIELD(fm_trainer_options, liveness);
+    FIELD(fm_trainer_options, on_check);
     TYPE(fm_training_step);
     FIELD(fm_training_step, epoch);
     FIELD(fm_training_step, epochs);

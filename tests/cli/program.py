@@ -2,6 +2,8 @@
 models."""
 import json
 import os
+import pty
+import re
 import subprocess
 import unittest
 
@@ -41,3 +43,42 @@ class ProgramCase(unittest.TestCase):
         objects = self.results(status, *args, **more)
         self.assertEqual(len(objects), 1, objects)
         return objects[0]
+
+
+class OnTerminal:
+    """Of a ProgramCase: what a person sees."""
+
+    ERASE = b"\r\x1b[K"
+
+    def follow(self, until, *args):
+        """Start with standard error on a terminal; read it until a pattern has been seen."""
+        try:
+            ours, theirs = pty.openpty()
+        except OSError as error:  # a chroot without /dev/pts
+            self.skipTest(f"no terminal can be opened here: {error}")
+        self.addCleanup(os.close, ours)
+        process = self.start(*args, stdout=subprocess.DEVNULL, stderr=theirs)
+        os.close(theirs)
+        seen = b""
+        while not re.search(until, seen):
+            piece = self.read(ours)
+            if not piece:
+                break
+            seen += piece
+        return process, ours, seen
+
+    @staticmethod
+    def read(terminal):
+        try:
+            return os.read(terminal, 4096)
+        except OSError:  # the program has ended
+            return b""
+
+    def rest(self, process, terminal):
+        data = b""
+        while True:
+            piece = self.read(terminal)
+            if not piece:
+                process.wait(timeout=300)
+                return data
+            data += piece

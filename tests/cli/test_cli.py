@@ -5,7 +5,6 @@ obama.jpg and the other photographs of PyPI's face_recognition.
 """
 import json
 import os
-import pty
 import re
 import shutil
 import signal
@@ -19,7 +18,7 @@ import zipfile
 import zlib
 from unittest import mock
 
-from program import ERROR, MODELS, NO, PROGRAM, YES, ProgramCase
+from program import ERROR, MODELS, NO, PROGRAM, YES, OnTerminal, ProgramCase
 
 PHOTOS = os.path.abspath(os.environ.get("FACEMATCH_PHOTOS", "build/photos"))
 NOBODY_USER = 65534
@@ -1248,43 +1247,8 @@ class Others(Case):
         self.assertIn(b"standard output", err)
 
 
-class Terminal(Case):
+class Terminal(Case, OnTerminal):
     """What a person sees: a bar that goes away again."""
-
-    ERASE = b"\r\x1b[K"
-
-    def follow(self, until, *args):
-        """Start with standard error on a terminal; read it until a pattern has been seen."""
-        try:
-            ours, theirs = pty.openpty()
-        except OSError as error:  # a chroot without /dev/pts
-            self.skipTest(f"no terminal can be opened here: {error}")
-        self.addCleanup(os.close, ours)
-        process = self.start(*args, stdout=subprocess.DEVNULL, stderr=theirs)
-        os.close(theirs)
-        seen = b""
-        while not re.search(until, seen):
-            piece = self.read(ours)
-            if not piece:
-                break
-            seen += piece
-        return process, ours, seen
-
-    @staticmethod
-    def read(terminal):
-        try:
-            return os.read(terminal, 4096)
-        except OSError:  # the program has ended
-            return b""
-
-    def rest(self, process, terminal):
-        data = b""
-        while True:
-            piece = self.read(terminal)
-            if not piece:
-                process.wait(timeout=300)
-                return data
-            data += piece
 
     def test_bar_comes_and_goes(self):
         process, terminal, seen = self.follow(b"2/2", "detect", photo("obama.jpg"),

@@ -19,7 +19,7 @@ import time
 import unittest
 
 import training
-from program import ERROR, NO, PROGRAM, YES, ProgramCase
+from program import ERROR, NO, PROGRAM, YES, OnTerminal, ProgramCase
 
 ORL = os.path.join(os.environ.get("FACEMATCH_DATA", "../shared/data"), "orl")
 QUICK = ("--aligned", "--threads", "1", "--people", "4", "--photographs", "3")
@@ -310,6 +310,33 @@ class Resume(Case):
             file.truncate(100)
         self.train("--epochs", "2", *again, out="n.pt", status=ERROR)
         self.assertFalse(os.path.exists(self.path("n.pt")))
+
+
+class Interrupted(Case, OnTerminal):
+    def test_check_of_labels(self):
+        """It has a bar, and ends with the message of every interruption."""
+        people, model = self.path("many"), self.path("first.pt")
+        for person in os.listdir(self.people):
+            os.makedirs(os.path.join(people, person))
+            for number in range(600):
+                os.symlink(os.path.join(self.people, person, f"{number % 6}.pgm"),
+                           os.path.join(people, person, f"{number}.pgm"))
+        self.train("--epochs", "1", out="first.pt")
+        for pattern in (rb"embedding [^\n]*#", rb"checking labels \["):
+            with self.subTest(pattern=pattern):
+                for _ in range(5):
+                    process, terminal, seen = self.follow(
+                        pattern, "train", "--from", model, "--data", people, *QUICK, "--leave-out",
+                        "0", "--out", self.path("m.pt"))
+                    process.send_signal(signal.SIGINT)
+                    seen += self.rest(process, terminal)
+                    if b"epoch" not in seen:  # else the signal came later: once more
+                        break
+                self.assertEqual(process.returncode, ERROR, seen[-300:])
+                self.assertNotIn(b"epoch", seen)
+                self.assertTrue(seen.endswith(self.ERASE + b"facematch: interrupted: nothing is kept; "
+                                              b"with --checkpoint a run can be resumed\r\n"), seen[-300:])
+                self.assertFalse(os.path.exists(self.path("m.pt")))
 
 
 class Findings(Case):

@@ -720,6 +720,51 @@ static void test_wrong_labels_are_told(void **state)
     fm_trainer_free(trainer);
 }
 
+typedef struct counted {
+    int64_t done, total, calls, stop_at; /* stop_at: of which call */
+    int rounds;
+} counted;
+
+static int32_t count_checked(void *user, int64_t done, int64_t total)
+{
+    counted *c = user;
+    c->rounds += done <= c->done || c->calls == 0;
+    c->done = done;
+    c->total = total;
+    return ++c->calls == c->stop_at;
+}
+
+static void test_a_check_tells_how_far_it_is_and_can_be_stopped(void **state)
+{
+    fm_trainer_options options = usual();
+    counted whole = {0}, stopped = {0};
+    size_t suspects = 99;
+    (void)state;
+    options.on_finding = NULL;
+    options.on_check = count_checked;
+    options.user = &whole;
+    fm_trainer *trainer = with_people(PLAIN, &options);
+    ok(fm_trainer_check(trainer, NULL, &err));
+    assert_int_equal(whole.rounds, 2);
+    assert_int_equal(whole.done, whole.total);
+    assert_true(whole.calls > whole.total);
+    fm_trainer_free(trainer);
+
+    options.user = &stopped;
+    trainer = with_people(PLAIN, &options);
+    for (int64_t at = 1; at <= whole.calls; at++) {
+        stopped = (counted){.stop_at = at};
+        fm_assert_status(fm_trainer_check(trainer, &suspects, &err), FM_E_CANCELED, &err);
+        assert_int_equal(stopped.calls, at);
+        assert_int_equal(suspects, 99);
+    }
+    stopped = (counted){0};
+    ok(fm_trainer_check(trainer, &suspects, &err));
+    assert_int_equal(stopped.calls, whole.calls);
+    assert_int_not_equal(suspects, 99);
+    fm_trainer_free(trainer);
+}
+
 static void test_too_few_photographs_are_refused(void **state)
 {
     fm_trainer_options options = usual();
@@ -1070,6 +1115,7 @@ int main(void)
         cmocka_unit_test(test_people_in_both_roles_are_told),
         cmocka_unit_test(test_single_photographs_and_idle_epochs_are_told),
         cmocka_unit_test(test_wrong_labels_are_told),
+        cmocka_unit_test(test_a_check_tells_how_far_it_is_and_can_be_stopped),
         cmocka_unit_test(test_too_few_photographs_are_refused),
         cmocka_unit_test(test_what_makes_no_sense_is_refused),
         cmocka_unit_test(test_saved_model_is_the_best_epoch),

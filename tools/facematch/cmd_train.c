@@ -30,6 +30,11 @@ static void guard_signals(void)
     sigaction(SIGTERM, &action, NULL);
 }
 
+bool train_is_stopped(void)
+{
+    return stop_wanted;
+}
+
 /* --- beginning --- */
 
 static void tell_no_architecture(const options *o)
@@ -92,16 +97,6 @@ static bool resume(train_run *run)
     train_report_read(run);
     out_note("%s: goes on after epoch %d of %d", path, run->stats.epoch, run->stats.epochs);
     return true;
-}
-
-/* Worth while with a network that knows faces: before a trained one is trained further, after a
- * fresh one was. */
-static bool check_labels(train_run *run, bool trained)
-{
-    bool fresh = run->settings.fresh;
-    if (run->ctx.liveness || fresh != trained || (!trained && run->stats.epoch > 0))
-        return true;
-    return train_findings_check(run);
 }
 
 static void tell_begin(const train_run *run)
@@ -245,7 +240,6 @@ static bool train(train_run *run)
 {
     fm_error err = {sizeof err, 0, ""};
     bool ok = true;
-    guard_signals();
     while (ok && !run->stats.finished) {
         double started = clock_seconds();
         fm_status status = fm_trainer_epoch(run->trainer, on_step, run, &err);
@@ -327,12 +321,25 @@ static bool tell_model(const train_run *run)
     return true;
 }
 
+/* Worth while with a network that knows faces: before a trained one is trained further, after a
+ * fresh one was. */
+static bool check_labels(train_run *run, bool trained)
+{
+    bool fresh = run->settings.fresh;
+    fm_error err = {sizeof err, 0, ""};
+    if (run->ctx.liveness || fresh != trained || (!trained && run->stats.epoch > 0))
+        return true;
+    fm_status status = train_findings_check(run, &err);
+    return status == FM_OK || tell_failed(run, status, &err);
+}
+
 static bool work(train_run *run)
 {
     if (!open_models(run) || !train_photos_list(run) || !create(run) || !train_photos_add(run) ||
         !read_stats(run) || !resume(run))
         return false;
     tell_begin(run);
+    guard_signals();
     if (!check_labels(run, false) || !train(run) || !check_labels(run, true))
         return false;
     return train_report_write(run) && save(run) && tell_model(run);

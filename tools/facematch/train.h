@@ -30,8 +30,12 @@ typedef struct train_run {
     json_t *findings;          /* [{"finding":..}] */
     size_t tally[TRAIN_KINDS]; /* of findings */
     json_t *held;              /* those of a check that is not finished; else NULL */
+    int64_t checked;           /* photographs, as the library counted last */
     double started;
 } train_run;
+
+/* cmd_train.c: the user interrupted. */
+bool train_is_stopped(void);
 
 /* train_settings.c: what the options ask for. False: reported. */
 bool train_check(const options *opts);
@@ -53,9 +57,10 @@ void train_frames_tell(const train_run *run);
 /* train_findings.c: told to people on standard error, the first few of each kind, and with --json
  * as objects on standard output, all of them. */
 void train_on_finding(void *user, const fm_finding *finding); /* user: a train_run */
-/* Look for wrong labels; where there are too many to be believed, that is told instead. False:
- * reported. */
-bool train_findings_check(train_run *run);
+/* Look for wrong labels, under a progress bar; where there are too many to be believed, that is
+ * told instead. */
+fm_status train_findings_check(train_run *run, fm_error *err);
+int32_t train_on_check(void *user, int64_t done, int64_t total); /* user: a train_run */
 void train_findings_end(const train_run *run); /* how many were not told to people */
 
 /* train_report.c: the page and its twin, as things stand; nothing without --report. */

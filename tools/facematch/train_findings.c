@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "output.h"
+#include "progress.h"
 #include "train.h"
 
 enum {
@@ -75,20 +76,28 @@ static void tell_held(train_run *run, const json_t *held, size_t suspects)
         tell(run, FM_FINDING_WRONG_LABEL, json_incref((json_t *)object));
 }
 
-bool train_findings_check(train_run *run)
+int32_t train_on_check(void *user, int64_t done, int64_t total)
 {
-    fm_error err = {sizeof err, 0, ""};
+    train_run *run = user;
+    if (done <= run->checked || run->checked == 0)
+        bar_begin(run->checked ? "checking labels" : "embedding", (size_t)total);
+    bar_to((size_t)done);
+    run->checked = done;
+    return train_is_stopped();
+}
+
+fm_status train_findings_check(train_run *run, fm_error *err)
+{
     size_t suspects = 0;
     run->held = json_array();
-    fm_status status = fm_trainer_check(run->trainer, &suspects, &err);
+    fm_status status = fm_trainer_check(run->trainer, &suspects, err);
     json_t *held = run->held;
     run->held = NULL;
-    tell_held(run, held, suspects);
+    bar_end();
+    if (status == FM_OK)
+        tell_held(run, held, suspects);
     json_decref(held);
-    if (status == FM_OK || status == FM_E_STATE) /* too few people: the epoch will say so */
-        return true;
-    out_library_error(NULL, &err);
-    return false;
+    return status == FM_E_STATE ? FM_OK : status; /* too few people: the epoch will say so */
 }
 
 void train_findings_end(const train_run *run)

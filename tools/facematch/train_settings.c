@@ -229,6 +229,7 @@ bool train_settings_make(train_run *run)
     s->aligned = o->aligned;
     s->detector = run->ctx.detector;
     s->on_finding = train_on_finding;
+    s->on_check = train_on_check;
     s->user = run;
     if (run->ctx.liveness && strcmp(augment_for(run), "light") == 0) {
         s->augmentation = LIGHT_FRAMES;

@@ -787,6 +787,9 @@ fm_key_fn = CFUNCTYPE(c_int32, c_void_p, POINTER(c_uint8))
 fm_log_fn = CFUNCTYPE(None, c_void_p, c_int32, c_char_p, c_char_p)
 
 
+fm_check_fn = CFUNCTYPE(c_int32, c_void_p, c_int64, c_int64)
+
+
 fm_progress_fn = CFUNCTYPE(c_int32, c_void_p, c_int64, c_int64)
 
 
@@ -1088,6 +1091,7 @@ class fm_trainer_options(Structure):
     on_finding: Any
     user: Any
     liveness: Any
+    on_check: Any
     _fields_ = [
         ("struct_size", c_uint32),
         ("loss", c_int32),
@@ -1118,6 +1122,7 @@ class fm_trainer_options(Structure):
         ("on_finding", fm_finding_fn),
         ("user", c_void_p),
         ("liveness", POINTER(fm_liveness_options)),
+        ("on_check", fm_check_fn),
     ]
 
 

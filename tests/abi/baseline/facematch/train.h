@@ -147,6 +147,15 @@ typedef struct fm_finding {
  * @param[in] finding  valid for the call only. */
 typedef void (*fm_finding_fn)(void *user, const fm_finding *finding);
 
+/** How far fm_trainer_check has come; called by the thread that checks.
+ *
+ * @param[in] user   fm_trainer_options.user.
+ * @param     done   photographs: it counts up to total twice, since the network looks at all of them
+ *                   first, and then each is compared with the others.
+ * @param     total  photographs.
+ * @return 0 to go on; anything else stops: the call answers FM_E_CANCELED. */
+typedef int32_t (*fm_check_fn)(void *user, int64_t done, int64_t total);
+
 /** Options of fm_trainer_create. Zero means default everywhere. */
 typedef struct fm_trainer_options {
     uint32_t struct_size;           /**< sizeof(fm_trainer_options), set by fm_trainer_options_init */
@@ -185,10 +194,12 @@ typedef struct fm_trainer_options {
     int32_t aligned;          /**< 1: photographs are crops already, and are resized to the input */
     const fm_model *detector; /**< finds the faces unless aligned */
     fm_finding_fn on_finding; /**< NULL: only fatal findings are told, as errors */
-    void *user;               /**< for on_finding */
+    void *user;               /**< for on_finding and on_check */
     const fm_liveness_options *liveness; /**< of a liveness model: its min_* say which frames are fit
                                               to train on and to measure by, as fm_liveness will
                                               have them; borrowed for the call; NULL for defaults */
+    fm_check_fn on_check; /**< of fm_trainer_check, which it can stop; NULL for none. It must not call
+                               the library on this trainer */
     /* --- 0.1 ends here, append below --- */
 } fm_trainer_options;
 
@@ -333,7 +344,8 @@ FM_API FM_NODISCARD fm_status fm_trainer_add_frame(fm_trainer *trainer, const fm
  * @param[out] suspects how many were told; may be NULL; untouched on failure.
  * @param[out] err      optional error detail.
  * @return FM_OK; FM_E_INVALID_ARGUMENT; FM_E_STATE (too few people); FM_E_UNSUPPORTED (a liveness
- *   model's); FM_E_TRAINING (embeddings that are not finite); FM_E_BACKEND; FM_E_NO_MEMORY.
+ *   model's); FM_E_TRAINING (embeddings that are not finite); FM_E_CANCELED;
+ *   FM_E_BACKEND; FM_E_NO_MEMORY.
  * Threads: confined.   Cost: one pass over the photographs, and O(n^2 dim).   Since: 0.1. */
 FM_API FM_NODISCARD fm_status fm_trainer_check(fm_trainer *trainer, size_t *suspects, fm_error *err);
 
@@ -377,7 +389,7 @@ FM_API FM_NODISCARD fm_status fm_trainer_checkpoint(const fm_trainer *trainer, c
                                                     fm_error *err);
 
 /** Go on where a checkpoint was written: made from the same model with the same options (threads,
- * device and on_finding may differ), the same photographs added in the same order.
+ * device and callbacks may differ), the same photographs added in the same order.
  *
  * @param[in,out] trainer  before its first epoch; unchanged on failure.
  * @param[in]     path     what fm_trainer_checkpoint wrote. Load only what you trust.
