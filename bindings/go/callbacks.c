@@ -21,6 +21,11 @@ static void found(void *user, const fm_finding *finding)
     facematchGoFound((uintptr_t)user, (fm_finding *)finding);
 }
 
+static int32_t checked(void *user, int64_t done, int64_t total)
+{
+    return facematchGoChecked((uintptr_t)user, done, total);
+}
+
 static int32_t stepped(void *user, const fm_training_step *step)
 {
     return facematchGoStepped((uintptr_t)user, (fm_training_step *)step);
@@ -43,9 +48,10 @@ void facematch_go_key(fm_gallery_key *key, uintptr_t source)
     key->user = (void *)source;
 }
 
-void facematch_go_findings(fm_trainer_options *options, uintptr_t listener)
+void facematch_go_hear(fm_trainer_options *options, uintptr_t listener)
 {
     options->on_finding = found;
+    options->on_check = checked;
     options->user = (void *)listener;
 }
 

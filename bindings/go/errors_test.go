@@ -128,7 +128,7 @@ func TestUseAfterClose(t *testing.T) {
 		failure(attempt.Result()), failure(facematch.NewTrainer(embedder, nil)),
 		failure(facematch.NewTrainer(nil, &facematch.TrainerOptions{Detector: detector})),
 		trainer.AddFrame(open, facematch.FrameLive, "anna", "", facematch.RoleTrain),
-		trainer.Add(open, "anna", "", facematch.RoleTrain), failure(trainer.Check()), failure(trainer.Epoch(ctx, nil)), trained,
+		trainer.Add(open, "anna", "", facematch.RoleTrain), failure(trainer.Check(ctx, nil)), failure(trainer.Epoch(ctx, nil)), trained,
 		failure(trainer.Stats()), trainer.Checkpoint("/nowhere/x"), trainer.Resume("/nowhere/x"), trainer.Save("/nowhere/x", nil),
 		failure(embedder.Info()), failure(embedder.Threshold(0.1)), failure(embedder.FMR(0.1)),
 		failure(embedder.Compare(axis(0), axis(0))), failure(embedder.Verify(axis(0), axis(0), nil)),

@@ -92,12 +92,18 @@ type SaveOptions struct {
 	Name, License, Source, TrainingData, Dataset string
 }
 
-// hearing is what findings are told to: C has its number as long as the trainer is. It must not lead to the trainer,
-// which otherwise was never forgotten.
+// hearing is what findings and the progress of checks are told to: C has its number as long as the trainer is. It must
+// not lead to the trainer, which otherwise was never forgotten.
 type hearing struct {
 	guard
-	told     func(Finding)
-	checking bool
+	told  func(Finding)
+	check *checking // while one runs
+}
+
+// checking is a check that runs: who stops it, who is told, and what it found.
+type checking struct {
+	ctx      context.Context
+	progress func(done, total int64)
 	suspects []Finding
 }
 
@@ -108,8 +114,8 @@ func facematchGoFound(number C.uintptr_t, f *C.fm_finding) {
 		FindingKind(f.kind), f.fatal != 0, C.GoString(f.person), C.GoString(f.image), C.GoString(f.other),
 		C.GoString(f.message),
 	}
-	if h.checking && found.Kind == FindingWrongLabel {
-		h.suspects = append(h.suspects, found)
+	if h.check != nil && found.Kind == FindingWrongLabel {
+		h.check.suspects = append(h.check.suspects, found)
 	}
 	if h.told != nil {
 		h.run(func() { h.told(found) })
@@ -168,7 +174,7 @@ func NewTrainer(model *Model, options *TrainerOptions) (*Trainer, error) {
 		return nil, s.err
 	}
 	number := cgo.NewHandle(hear)
-	C.facematch_go_findings(given, C.uintptr_t(number))
+	C.facematch_go_hear(given, C.uintptr_t(number))
 	var out *C.fm_trainer
 	if err := answer(C.fm_trainer_create(&out, model.c(), given, &failure), &failure); err != nil {
 		number.Delete()
@@ -240,23 +246,38 @@ func (t *Trainer) AddFrame(frame *Image, shows FrameClass, person, name string, 
 	}, frame.handle())
 }
 
-// Check gives the photographs that seem to be of another person, by the network as it is now.
-func (t *Trainer) Check() ([]Finding, error) {
-	var suspects []Finding
+//export facematchGoChecked
+func facematchGoChecked(number C.uintptr_t, done, total C.int64_t) C.int32_t {
+	h := cgo.Handle(number).Value().(*hearing)
+	return flag(!h.goOn(h.check.ctx, func() {
+		if h.check.progress != nil {
+			h.check.progress(int64(done), int64(total))
+		}
+	}))
+}
+
+// Check gives the photographs that seem to be of another person, by the network as it is now. Progress, if not nil, is
+// told how far it is, twice up to total; it must not use the trainer. The context ends the check between photographs.
+func (t *Trainer) Check(ctx context.Context, progress func(done, total int64)) ([]Finding, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, canceled(err)
+	}
+	run := &checking{ctx: ctx, progress: progress}
 	err := t.call(func(trainer *C.fm_trainer, failure *C.fm_error) C.fm_status {
 		if trainer == nil {
 			return C.fm_trainer_check(nil, nil, failure)
 		}
-		t.hear.checking, t.hear.suspects = true, nil
-		status := C.fm_trainer_check(trainer, nil, failure)
-		suspects = t.hear.suspects
-		t.hear.checking, t.hear.suspects = false, nil
-		return status
+		t.hear.check = run
+		defer func() { t.hear.check = nil }()
+		return C.fm_trainer_check(trainer, nil, failure)
 	})
+	if errors.Is(err, ErrCanceled) {
+		err = caused(err, ctx.Err())
+	}
 	if err != nil {
 		return nil, err
 	}
-	return suspects, nil
+	return run.suspects, nil
 }
 
 // training is an epoch that runs: who stops it and who is told.

@@ -188,7 +188,7 @@ func TestFindings(t *testing.T) {
 		told[0].Message == "" {
 		t.Errorf("found %+v", told)
 	}
-	suspects := must(must(newTrainerWithStranger(t)).Check())
+	suspects := must(must(newTrainerWithStranger(t)).Check(context.Background(), nil))
 	if !slices.ContainsFunc(suspects, func(f facematch.Finding) bool {
 		return f.Kind == facematch.FindingWrongLabel && f.Image == "stranger.jpg" && f.Person == "p0" && f.Other == "p1"
 	}) {
@@ -224,6 +224,32 @@ func newTrainerWithStranger(t *testing.T) (*facematch.Trainer, error) {
 	return trainer, trainer.Add(drawn(t, 1, true), "p0", "stranger.jpg", facematch.RoleTrain)
 }
 
+func TestCheckIsFollowedAndEnded(t *testing.T) {
+	trainer := must(newTrainerWithStranger(t))
+	var last, most int64
+	suspects := len(must(trainer.Check(context.Background(), func(done, total int64) { last, most = done, total })))
+	if last != most || most == 0 {
+		t.Errorf("ended at %d of %d", last, most)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	_, err := trainer.Check(ctx, func(done, total int64) { cancel() })
+	if !errors.Is(err, facematch.ErrCanceled) || !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	wants(t, failure(trainer.Check(ctx, nil)), facematch.ErrCanceled, "")
+	func() {
+		defer func() {
+			if got := recover(); got != "checked" {
+				t.Errorf("recovered %v", got)
+			}
+		}()
+		_, _ = trainer.Check(context.Background(), func(int64, int64) { panic("checked") })
+	}()
+	if again := must(trainer.Check(context.Background(), nil)); len(again) != suspects || suspects == 0 {
+		t.Errorf("%d suspects, then %d", suspects, len(again))
+	}
+}
+
 func TestTrainerOptions(t *testing.T) {
 	embedder, detector := fakeModels(t)
 	for name, options := range map[string]facematch.TrainerOptions{
@@ -240,7 +266,7 @@ func TestTrainerOptions(t *testing.T) {
 	wants(t, trainer.Add(nil, "anna", "", facematch.RoleTrain), facematch.ErrInvalidArgument, "NULL")
 	wants(t, failure(trainer.Epoch(context.Background(), nil)), facematch.ErrState, "")
 	wants(t, failure((&facematch.Trainer{}).Epoch(context.Background(), nil)), facematch.ErrInvalidArgument, "NULL")
-	wants(t, failure((*facematch.Trainer)(nil).Check()), facematch.ErrInvalidArgument, "NULL")
+	wants(t, failure((*facematch.Trainer)(nil).Check(context.Background(), nil)), facematch.ErrInvalidArgument, "NULL")
 }
 
 // TestForgottenTrainers leaves closing them to the garbage collector: what hears their findings must not keep them.

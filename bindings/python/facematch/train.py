@@ -12,6 +12,7 @@ from ._convert import choice, optional_text, options, path_bytes, read, sized, t
 from ._handle import ConfinedHandle, new, use, use_optional
 from .enums import FindingKind, FrameClass, Loss, Mining, Optimizer, Reduction, Role, Schedule
 from .errors import attempt
+from .gallery import Progress
 from .image import ImageLike, shown
 from .liveness import LivenessLimits
 from .model import Model
@@ -75,13 +76,15 @@ class Trainer(ConfinedHandle):
         self.findings: list[Finding] = []
         self._caught = Caught()
         listener = _finding_listener(self.findings, on_finding, self._caught)
-        made.on_finding = listener
+        self._following: list[Progress] = []  # whom a check is told to
+        follower = _check_listener(self._following, self._caught)
+        made.on_finding, made.on_check = listener, follower
         out = new(_abi.fm_trainer)
         with use(model, "model") as embedder, use_optional(detector, "model") as finder, self._caught.raised():
             if finder is not None:
                 made.detector = finder
             attempt("fm_trainer_create", ctypes.byref(out), embedder, ctypes.byref(made))
-        self._adopt(out, kept=listener)
+        self._adopt(out, kept=(listener, follower))
 
     def add(self, image: ImageLike, person: str, name: str | None = None, *, validation: bool = False) -> None:
         """Add a photograph; validation: of a person left out of training, who measures each epoch."""
@@ -99,11 +102,16 @@ class Trainer(ConfinedHandle):
             attempt("fm_trainer_add_frame", trainer, photo, choice(FrameClass, shows, "shows"), text(person, "person"),
                     optional_text(name, "name"), role)
 
-    def check(self) -> list[Finding]:
-        """Photographs that seem to be of another person, by the network as it is now."""
+    def check(self, progress: Progress | None = None) -> list[Finding]:
+        """Photographs that seem to be of another person, by the network as it is now. progress is told how many are
+        done of how many, twice up to all, and stops the check by returning True."""
         before = len(self.findings)
         with self._use() as trainer, self._caught.raised():
-            attempt("fm_trainer_check", trainer, None)
+            self._following[:] = [] if progress is None else [progress]
+            try:
+                attempt("fm_trainer_check", trainer, None)
+            finally:
+                self._following.clear()
         return [found for found in self.findings[before:] if found.kind == FindingKind.WRONG_LABEL]
 
     def epoch(self, on_step: OnStep | None = None) -> TrainingStats:
@@ -155,6 +163,13 @@ class Trainer(ConfinedHandle):
 
 def _chosen(kind: Any, value: Any, name: str) -> int | None:
     return None if value is None else choice(kind, value, name)
+
+
+def _check_listener(following: list[Progress], caught: Caught) -> Any:
+    """Apart from the trainer, too."""
+    def hear(done: int, total: int) -> int:
+        return any(progress(done, total) for progress in following)
+    return _abi.fm_check_fn(lambda _user, done, total: caught.run(lambda: hear(done, total)))
 
 
 def _finding_listener(findings: list[Finding], on_finding: Callable[[Finding], None] | None, caught: Caught) -> Any:

@@ -742,6 +742,13 @@ class Training(FakeCase):
             self.assertIn(fm.FindingKind.SINGLE, [found.kind for found in told])
             self.assertEqual(trainer.findings, told)
             self.assertIsInstance(trainer.check(), list)
+            counted = []
+            self.assertEqual(trainer.check(lambda *done: counted.append(done)), trainer.check())
+            self.assertEqual(counted[-1][0], counted[-1][1])
+            with self.assertRaises(errors.CanceledError):
+                trainer.check(lambda done, total: done == 2)
+            with self.assertRaises(ZeroDivisionError):
+                trainer.check(lambda done, total: 1 // 0)
         with self.trainer() as trainer:
             self.fill(trainer)
             trainer.add(draw(40), "p0", validation=True)
