@@ -1,5 +1,9 @@
 #include "backend/torch/plan.h"
 
+extern "C" {
+#include "core/memory.h"
+}
+
 #include <algorithm>
 #include <stdexcept>
 
@@ -279,6 +283,15 @@ void Plan::place(const Step &step, size_t number, Space &space)
             space.give_back(tensors_[id].at);
 }
 
+void Plan::note_behind_outputs()
+{
+    for (const Step &step : steps_)
+        for (const auto &argument : step.arguments)
+            if (tensors_[step.result].where == Tensor::OUTPUT &&
+                tensors_[argument.second].where == Tensor::SPACE)
+                behind_outputs_.push_back(argument.second);
+}
+
 void Plan::finish()
 {
     Space space;
@@ -300,6 +313,7 @@ void Plan::finish()
     }
     steps_ = std::move(steps);
     space_ = space.all();
+    note_behind_outputs();
 }
 
 // ---- running
@@ -351,6 +365,8 @@ void Plan::run(const std::vector<void *> &inputs, const std::vector<void *> &out
                                                        call->arguments[i].data()),
                                 "could not compute a step of the network");
     stream.wait();
+    for (Id id : behind_outputs_)
+        fmi_wipe(static_cast<char *>(space) + tensors_[id].at, tensors_[id].form.get_size());
     std::lock_guard<std::mutex> lock(mutex_);
     idle_.push_back(std::move(call));
 }

@@ -60,7 +60,7 @@ class Plan
         return tensors_[x].form;
     }
     // Any number of threads at once. Addresses in the order of input() and output(). 64 bytes align
-    // the work space, which is the caller's for the call.
+    // the work space, which is the caller's for the call. Embeddings are not left in it.
     void run(const std::vector<void *> &inputs, const std::vector<void *> &outputs,
              void *space) const;
     size_t space() const
@@ -99,6 +99,7 @@ class Plan
     static dnnl::memory::dims size_behind(const dnnl::memory::dims &in, int64_t channels,
                                           const Window &window);
     void note_last_uses();
+    void note_behind_outputs();
     bool takes_over(const Step &step, size_t number) const;
     void place(const Step &step, size_t number, Space &space);
     std::unique_ptr<Call> make_call() const;
@@ -107,6 +108,7 @@ class Plan
     dnnl::engine engine_;
     std::vector<Tensor> tensors_;
     std::vector<Step> steps_;
+    std::vector<Id> behind_outputs_; // in the space: what they were made of, or are in another form
     size_t inputs_ = 0, outputs_ = 0, space_ = 0;
     mutable std::mutex mutex_; // over idle_
     mutable std::vector<std::unique_ptr<Call>> idle_;
