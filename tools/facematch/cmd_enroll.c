@@ -343,9 +343,10 @@ static int enroll_one(void *data, const char *path)
     return there ? tell_again(job, path) : tell(job, path, &done);
 }
 
-static void list_folder(const char *folder, walk_kind kind, names *out, int *answer)
+static void list_folder(passed *left, const char *folder, names *folders, names *pictures,
+                        int *answer)
 {
-    if (walk_folder(folder, kind, out))
+    if (passed_walk(left, folder, folders, pictures))
         return;
     out_error(NULL, FM_E_IO, "%s: %s", folder, strerror(errno));
     *answer = ANSWER_ERROR;
@@ -377,13 +378,11 @@ static int enroll_folder(enrolment *job, const char *folder)
     size_t total = 0;
     int answer = ANSWER_YES;
     passed left = {0};
-    list_folder(folder, WALK_FOLDERS, &people, &answer);
-    passed_look(&left, folder, TAKES_FOLDERS);
+    list_folder(&left, folder, &people, NULL, &answer);
     names *pictures = out_alloc(people.count, sizeof *pictures);
     for (size_t i = 0; i < people.count; i++) {
         char *path = out_format("%s/%s", folder, people.items[i]);
-        list_folder(path, WALK_PICTURES, &pictures[i], &answer);
-        passed_look(&left, path, TAKES_PICTURES);
+        list_folder(&left, path, NULL, &pictures[i], &answer);
         total += pictures[i].count;
         free(path);
     }

@@ -45,16 +45,11 @@ static bool read_folders(work *w, const options *opts)
     return faces_read_folder(&w->f, opts->strangers, NULL);
 }
 
-static int by_bytes(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* The place in the gallery of a name; SIZE_MAX: not enrolled. */
 static size_t enrolled_as(const work *w, const char *name)
 {
-    char **place = bsearch(&name, w->f.people.items, w->enrolled, sizeof name, by_bytes);
-    return place ? (size_t)(place - w->f.people.items) : SIZE_MAX;
+    const names enrolled = {.items = w->f.people.items, .count = w->enrolled};
+    return names_find(&enrolled, name);
 }
 
 static bool check_people(const work *w)

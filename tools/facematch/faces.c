@@ -35,24 +35,13 @@ size_t faces_add(faces *f, char *path, int32_t person)
     return f->count++;
 }
 
-static int by_bytes(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static bool is_among(const names *list, const char *name)
-{
-    return list->count && bsearch(&name, list->items, list->count, sizeof *list->items, by_bytes);
-}
-
 static bool read_person(faces *f, const char *folder, const char *name, passed *left)
 {
     names pictures = {0};
     char *path = out_format("%s/%s", folder, name);
-    bool ok = walk_folder(path, WALK_PICTURES, &pictures) || out_cannot_read(path);
+    bool ok = passed_walk(left, path, NULL, &pictures) || out_cannot_read(path);
     for (size_t i = 0; i < pictures.count; i++)
         faces_add(f, out_format("%s/%s", path, pictures.items[i]), faces_person(f, name));
-    passed_look(left, path, TAKES_PICTURES);
     names_free(&pictures);
     free(path);
     return ok;
@@ -62,10 +51,9 @@ bool faces_read_folder(faces *f, const char *folder, const names *only)
 {
     names people = {0};
     passed left = {0};
-    bool ok = walk_folder(folder, WALK_FOLDERS, &people) || out_cannot_read(folder);
-    passed_look(&left, folder, TAKES_FOLDERS);
+    bool ok = passed_walk(&left, folder, &people, NULL) || out_cannot_read(folder);
     for (size_t i = 0; i < people.count && ok; i++)
-        if (!only || is_among(only, people.items[i]))
+        if (!only || names_find(only, people.items[i]) != SIZE_MAX)
             ok = read_person(f, folder, people.items[i], &left);
     passed_tell(&left, folder);
     if (ok && f->count == 0) {

@@ -24,15 +24,19 @@ static void skip_mark(FILE *file)
     }
 }
 
-FILE *files_open_text(const char *path)
+/* Then errno says so. */
+static bool is_folder(const char *path)
 {
     struct stat info;
-    FILE *file = fopen(path, "r");
-    if (file && fstat(fileno(file), &info) == 0 && S_ISDIR(info.st_mode)) {
-        fclose(file);
-        file = NULL;
+    bool folder = stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+    if (folder)
         errno = EISDIR;
-    }
+    return folder;
+}
+
+FILE *files_open_text(const char *path)
+{
+    FILE *file = is_folder(path) ? NULL : fopen(path, "r");
     if (file)
         skip_mark(file);
     else
@@ -43,13 +47,7 @@ FILE *files_open_text(const char *path)
 /* Nothing is opened: of a pipe the first reader would get all. */
 bool files_can_read(const char *path)
 {
-    struct stat info;
-    bool ok = access(path, R_OK) == 0 && stat(path, &info) == 0;
-    if (ok && S_ISDIR(info.st_mode)) {
-        errno = EISDIR;
-        ok = false;
-    }
-    return ok || out_cannot_read(path);
+    return (access(path, R_OK) == 0 && !is_folder(path)) || out_cannot_read(path);
 }
 
 bool files_can_write(const char *path)
@@ -57,12 +55,7 @@ bool files_can_write(const char *path)
     const char *slash = strrchr(path, '/');
     char *folder =
         slash ? out_format("%.*s", slash == path ? 1 : (int)(slash - path), path) : out_format(".");
-    struct stat info;
-    bool ok = access(folder, W_OK | X_OK) == 0;
-    if (ok && stat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
-        errno = EISDIR;
-        ok = false;
-    }
+    bool ok = access(folder, W_OK | X_OK) == 0 && !is_folder(path);
     if (!ok)
         out_error(NULL, FM_E_IO, "%s: %s", path, strerror(errno));
     free(folder);

@@ -37,13 +37,14 @@ void out_json(json_t *object);
 void out_error(const char *image, fm_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* What the library said about a file, a gallery or the like; named first unless the text does. */
 /* A file or folder cannot be read, and errno says why; false. */
 bool out_cannot_read(const char *path);
 
 /* Where a gallery is, for people to read: the URI of a server without user, password and
  * parameters. Good until the next call. */
 const char *out_place(const char *uri);
+
+/* What the library said about a file, a gallery or the like; named first unless the text does. */
 void out_library_error(const char *name, const fm_error *err);
 
 /* The same about a photograph. */

@@ -22,11 +22,13 @@ static int32_t kind_of(pad_set *p, const char *folder, const char *name)
     return -1;
 }
 
-/* The pictures of one folder; person NULL: by the digits of each one's name. */
-static bool read_pictures(pad_set *p, const char *folder, int32_t kind, const char *person)
+/* The pictures of one folder; person NULL: by the digits of each one's name. folders: what is in it
+ * beside, or NULL where that is passed over. */
+static bool read_pictures(pad_set *p, const char *folder, int32_t kind, const char *person,
+                          names *folders, passed *left)
 {
     names pictures = {0};
-    bool ok = walk_folder(folder, WALK_PICTURES, &pictures) || out_cannot_read(folder);
+    bool ok = passed_walk(left, folder, folders, &pictures) || out_cannot_read(folder);
     for (size_t i = 0; i < pictures.count && ok; i++) {
         const char *name = pictures.items[i];
         int32_t who = person ? pad_number_of(&p->people, person) : pad_person_of(p, name);
@@ -49,13 +51,10 @@ static bool read_kind(pad_set *p, const char *folder, const char *name, passed *
     char *path = out_format("%s/%s", folder, name);
     names people = {0};
     int32_t kind = kind_of(p, folder, name);
-    bool ok = kind >= 0 && (walk_folder(path, WALK_FOLDERS, &people) || out_cannot_read(path)) &&
-              read_pictures(p, path, kind, NULL);
-    passed_look(left, path, TAKES_FOLDERS | TAKES_PICTURES);
+    bool ok = kind >= 0 && read_pictures(p, path, kind, NULL, &people, left);
     for (size_t i = 0; i < people.count && ok; i++) {
         char *inside = out_format("%s/%s", path, people.items[i]);
-        ok = read_pictures(p, inside, kind, people.items[i]);
-        passed_look(left, inside, TAKES_PICTURES);
+        ok = read_pictures(p, inside, kind, people.items[i], NULL, left);
         free(inside);
     }
     names_free(&people);
@@ -69,8 +68,7 @@ bool pad_read_folders(pad_set *p, const char *folder)
     passed left = {0};
     names_add(&p->kinds, out_format("live"));
     p->with_people = true;
-    bool ok = walk_folder(folder, WALK_FOLDERS, &kinds) || out_cannot_read(folder);
-    passed_look(&left, folder, TAKES_FOLDERS);
+    bool ok = passed_walk(&left, folder, &kinds, NULL) || out_cannot_read(folder);
     for (size_t i = 0; i < kinds.count && ok; i++)
         ok = read_kind(p, folder, kinds.items[i], &left);
     passed_tell(&left, folder);

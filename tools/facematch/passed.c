@@ -16,20 +16,21 @@ static void add_endings(names *endings, const names *files)
     }
 }
 
-/* A folder that cannot be read is told by whoever wants something of it. */
-void passed_look(passed *p, const char *folder, unsigned takes)
+bool passed_walk(passed *p, const char *folder, names *folders, names *pictures)
 {
-    names files = {0}, pictures = {0}, folders = {0};
-    if (walk_folder(folder, WALK_NOT_READ, &files))
-        add_endings(&p->endings, &files);
-    if (!(takes & TAKES_PICTURES) && walk_folder(folder, WALK_PICTURES, &pictures))
-        p->beside += pictures.count;
-    if (!(takes & TAKES_FOLDERS) && walk_folder(folder, WALK_FOLDERS, &folders))
-        for (size_t i = 0; i < folders.count; i++)
-            names_add(&p->deep, out_format("%s/%s", folder, folders.items[i]));
-    names_free(&files);
-    names_free(&pictures);
-    names_free(&folders);
+    names unread = {0}, beside = {0}, deep = {0};
+    names *const found[WALK_KINDS] = {[WALK_FOLDERS] = folders ? folders : &deep,
+                                      [WALK_PICTURES] = pictures ? pictures : &beside,
+                                      [WALK_NOT_READ] = &unread};
+    bool ok = walk_kinds(folder, found);
+    add_endings(&p->endings, &unread);
+    p->beside += beside.count;
+    for (size_t i = 0; i < deep.count; i++)
+        names_add(&p->deep, out_format("%s/%s", folder, deep.items[i]));
+    names_free(&unread);
+    names_free(&beside);
+    names_free(&deep);
+    return ok;
 }
 
 /* "2 .heic, 1 .webp" */

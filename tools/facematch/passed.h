@@ -5,16 +5,15 @@
 
 #include "walk.h"
 
-enum { TAKES_FOLDERS = 1, TAKES_PICTURES = 2 };
-
 typedef struct passed {
     names endings; /* of each picture or film that is not read, in small letters */
     size_t beside; /* pictures where only folders are looked at */
     names deep;    /* folders where only pictures are */
 } passed;
 
-/* One more folder; takes: what of it is not passed over. */
-void passed_look(passed *p, const char *folder, unsigned takes);
+/* The folders and the pictures of one more folder, as by walk_folder. NULL: these are passed over.
+ */
+bool passed_walk(passed *p, const char *folder, names *folders, names *pictures);
 
 /* Tell all, as of one folder, and forget it. */
 void passed_tell(passed *p, const char *folder);

@@ -44,6 +44,14 @@ void names_sort(names *list)
         qsort(list->items, list->count, sizeof *list->items, by_bytes);
 }
 
+size_t names_find(const names *list, const char *name)
+{
+    char **place = list->count
+                       ? bsearch(&name, list->items, list->count, sizeof *list->items, by_bytes)
+                       : NULL;
+    return place ? (size_t)(place - list->items) : SIZE_MAX;
+}
+
 void names_free(names *list)
 {
     for (size_t i = 0; i < list->count; i++)
@@ -84,15 +92,25 @@ static bool is_of_kind(const char *folder, const char *name, walk_kind kind)
     return right;
 }
 
-bool walk_folder(const char *folder, walk_kind kind, names *out)
+bool walk_kinds(const char *folder, names *const out[WALK_KINDS])
 {
     DIR *directory = opendir(folder);
     if (!directory)
         return false;
     for (struct dirent *entry; (entry = readdir(directory));)
-        if (is_of_kind(folder, entry->d_name, kind))
-            names_add(out, out_format("%s", entry->d_name));
+        for (int kind = 0; kind < WALK_KINDS; kind++)
+            if (out[kind] && is_of_kind(folder, entry->d_name, (walk_kind)kind))
+                names_add(out[kind], out_format("%s", entry->d_name));
     closedir(directory);
-    names_sort(out);
+    for (int kind = 0; kind < WALK_KINDS; kind++)
+        if (out[kind])
+            names_sort(out[kind]);
     return true;
+}
+
+bool walk_folder(const char *folder, walk_kind kind, names *out)
+{
+    names *found[WALK_KINDS] = {NULL};
+    found[kind] = out;
+    return walk_kinds(folder, found);
 }
