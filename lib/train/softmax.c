@@ -15,27 +15,28 @@ typedef struct task {
 } task;
 
 typedef struct row {
+    const task *of;
     const float *logits;
-    size_t classes;
-    int32_t label, live;
+    int32_t label;
 } row;
 
 /* Is the class one that the label allows? `classes` stands for the other one of a sigmoid. */
 static bool allowed(const row *r, size_t k)
 {
-    return r->label == FMI_CLASS_ATTACK ? k != (size_t)r->live : k == (size_t)r->label;
+    return r->label == FMI_CLASS_ATTACK ? k != (size_t)r->of->live : k == (size_t)r->label;
 }
 
 static double logit(const row *r, size_t k)
 {
-    return k < r->classes ? (double)r->logits[k] : 0;
+    return k < r->of->classes ? (double)r->logits[k] : 0;
 }
 
 /* -log of the probability of what the label allows; the gradient of that, divided by n. The largest
  * logit, of ties the lowest class, is taken off first: exp overflows above 709. */
-static double loss_of_row(const row *r, size_t n, float *gradient, int64_t *wrong)
+static double loss_of_row(const row *r, float *gradient, int64_t *wrong)
 {
-    size_t classes = r->classes == 1 && r->live != NO_CLASS ? 2 : r->classes, top = 0,
+    const task *t = r->of;
+    size_t classes = t->classes == 1 && t->live != NO_CLASS ? 2 : t->classes, top = 0,
            best = SIZE_MAX;
     double sum = 0, own = 0;
     for (size_t k = 0; k < classes; k++) {
@@ -47,10 +48,10 @@ static double loss_of_row(const row *r, size_t n, float *gradient, int64_t *wron
         sum += exp(logit(r, k) - logit(r, top));
         own += allowed(r, k) ? exp(logit(r, k) - logit(r, best)) : 0;
     }
-    for (size_t k = 0; k < r->classes; k++) {
+    for (size_t k = 0; k < t->classes; k++) {
         double p = exp(logit(r, k) - logit(r, top)) / sum;
         double q = allowed(r, k) ? exp(logit(r, k) - logit(r, best)) / own : 0;
-        gradient[k] = (float)((p - q) / (double)n);
+        gradient[k] = (float)((p - q) / (double)t->n);
     }
     *wrong += !allowed(r, top);
     return log(sum) + logit(r, top) - log(own) - logit(r, best);
@@ -78,8 +79,8 @@ static fm_status cross_entropy(const task *t, const float *logits, const int32_t
         return FM_OK;
     }
     for (size_t i = 0; i < t->n; i++) {
-        const row r = {logits + i * t->classes, t->classes, labels[i], t->live};
-        sum += loss_of_row(&r, t->n, gradient + i * t->classes, &figures->active);
+        const row r = {t, logits + i * t->classes, labels[i]};
+        sum += loss_of_row(&r, gradient + i * t->classes, &figures->active);
     }
     figures->mined = (int64_t)t->n;
     figures->loss = t->n > 0 ? sum / (double)t->n : 0;

@@ -56,13 +56,12 @@ std::unique_ptr<PyTorchStreamReader> open_archive(const void *bytes, size_t size
 
 fm_status walk(const void *bytes, size_t size, fmi_record_fn fn, void *user, fm_error *err)
 {
-    std::unique_ptr<PyTorchStreamReader> archive = open_archive(bytes, size);
-    PyTorchStreamReader &reader = *archive;
-    std::vector<std::string> names = reader.getAllRecords();
+    const std::unique_ptr<PyTorchStreamReader> reader = open_archive(bytes, size);
+    std::vector<std::string> names = reader->getAllRecords();
     std::sort(names.begin(), names.end());
     check_names(names);
     for (const std::string &name : names) {
-        std::tuple<at::DataPtr, size_t> record = reader.getRecord(name);
+        std::tuple<at::DataPtr, size_t> record = reader->getRecord(name);
         fm_status status =
             fn(user, name.c_str(), std::get<0>(record).get(), std::get<1>(record), err);
         if (status != FM_OK)
